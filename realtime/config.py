@@ -1,0 +1,111 @@
+"""All settings of a run in one frozen value: each has one name, one type, one default and one check."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realtime.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def setting(default: Any, help_text: str, *, low: float | None = None, high: float | None = None,
+            choices: tuple[str, ...] = ()) -> Any:
+    """A field of Config with its help text and its allowed range."""
+    return dataclasses.field(
+        default=default, metadata={"help": help_text, "low": low, "high": high, "choices": choices}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one run; names are the command line's option names and the TOML file's keys.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+
+    source: str = setting("auto", "camera number, device, file, rtsp:// or http:// address, 'browser', "
+                          "'demo', or 'auto': the first camera that opens, else the demo clip")
+    loop: bool = setting(False, "start a video file again when it ends")
+    width: int = setting(640, "camera width asked for, pixels", low=64, high=7680)
+    height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
+    fps: float = setting(30.0, "camera rate asked for, 1/s", low=1, high=240)
+    faces: int = setting(2, "largest number of faces followed at once", low=1, high=8)
+    model: str = setting("ifdd-stream", "model by name")
+    weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
+    device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
+    threads: int = setting(1, "CPU threads of the model", low=1, high=256)
+    window_seconds: float = setting(1.0, "time span of a window", low=0.2, high=10)
+    hop_seconds: float = setting(0.13, "time between predictions", low=0.02, high=10)
+    gap_seconds: float = setting(0.3, "a longer gap between two crops clears the window", low=0.05, high=5)
+    smoothing_seconds: float = setting(0.4, "time constant of the probabilities' average", low=0, high=10)
+    unsure_below: float = setting(0.4, "smoothed confidence under which the label is 'unsure'", low=0, high=1)
+    switch_margin: float = setting(0.1, "lead that another label needs to replace the shown one",
+                                   low=0, high=1)
+    serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
+    host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
+    port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)
+    bitrate: int = setting(2_000_000, "video bit rate, bit/s", low=100_000, high=50_000_000)
+    viewers: int = setting(32, "largest number of viewers at once", low=1, high=1000)
+    events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
+    video: str = setting("", "write the annotated video to this file (with --no-serve)")
+    progress: bool = setting(True, "show a progress bar (with --no-serve)")
+
+    def __post_init__(self) -> None:
+        types = typing.get_type_hints(type(self))
+        for each in dataclasses.fields(self):
+            value, expected = getattr(self, each.name), types[each.name]
+            number = expected is float and isinstance(value, int) and not isinstance(value, bool)
+            if type(value) is not expected and not number:
+                raise ConfigError(
+                    f"{each.name}: expected {expected.__name__}, got {type(value).__name__} {value!r}"
+                )
+            low, high, choices = (each.metadata[key] for key in ("low", "high", "choices"))
+            if expected in (int, float) and not (
+                (low is None or value >= low) and (high is None or value <= high)
+            ):
+                raise ConfigError(f"{each.name}: expected {low} to {high}, got {value}")
+            if choices and value not in choices:
+                raise ConfigError(f"{each.name}: expected one of {', '.join(choices)}, got {value!r}")
+
+
+def settings() -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of Config in order, for building a command line."""
+    return dataclasses.fields(Config)
+
+
+def from_mapping(values: Mapping[str, Any]) -> Config:
+    """A Config from names and values.
+
+    Raises:
+        ConfigError: an unknown name, a wrong type or a value out of range.
+    """
+    known = {each.name for each in settings()}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}; expected one of {', '.join(sorted(known))}")
+    return Config(**values)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, unchecked.
+
+    Raises:
+        ConfigError: the file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {path}: expected a readable text file, got: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"configuration file {path}: expected TOML, got: {error}") from None

@@ -1,0 +1,1 @@
+"""What a person sees: overlay, ISSM strip, and the composer thread."""

@@ -1,0 +1,1 @@
+"""HTTP and WebRTC: the only package that imports aiohttp, aiortc and asyncio."""

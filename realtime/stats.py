@@ -1,0 +1,61 @@
+"""Rates, durations and counts of the live path, cheap enough to be always on."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import numpy as np
+
+from realtime.clock import NS_PER_S, to_ns
+
+
+class Rate:
+    """Events per second over the last `span_s` seconds. Any thread may mark or read."""
+
+    def __init__(self, span_s: float = 3.0) -> None:
+        self._span_ns = to_ns(span_s)
+        self._marks: deque[int] = deque()
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def mark(self, t_ns: int) -> None:
+        """Notes one event at `t_ns`."""
+        with self._lock:
+            self.count += 1
+            self._marks.append(t_ns)
+            self._trim(t_ns)
+
+    def per_s(self, t_ns: int) -> float:
+        """The rate at `t_ns` in 1/s, 0 where fewer than two events are in the span."""
+        with self._lock:
+            self._trim(t_ns)
+            if len(self._marks) < 2 or self._marks[-1] == self._marks[0]:
+                return 0.0
+            return (len(self._marks) - 1) * NS_PER_S / (self._marks[-1] - self._marks[0])
+
+    def _trim(self, t_ns: int) -> None:
+        while self._marks and self._marks[0] < t_ns - self._span_ns:
+            self._marks.popleft()
+
+
+class Durations:
+    """Median and 95th percentile of the newest `capacity` durations in ms. Any thread may add or read."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._values: deque[float] = deque(maxlen=capacity)
+        self._lock = threading.Lock()
+
+    def add_ns(self, duration_ns: int) -> None:
+        """Notes one duration given in nanoseconds."""
+        with self._lock:
+            self._values.append(duration_ns / 1e6)
+
+    def summary(self) -> dict[str, float] | None:
+        """`{"median": ms, "p95": ms}`, or None before the first duration."""
+        with self._lock:
+            if not self._values:
+                return None
+            values = np.fromiter(self._values, float)
+        median, p95 = np.percentile(values, [50, 95])
+        return {"median": round(float(median), 2), "p95": round(float(p95), 2)}
