@@ -18,8 +18,14 @@ else:
     import tomli as tomllib
 
 
-def setting(default: Any, help_text: str, *, low: float | None = None, high: float | None = None,
-            choices: tuple[str, ...] = ()) -> Any:
+def setting(
+    default: Any,
+    help_text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """A field of Config with its help text and its allowed range."""
     return dataclasses.field(
         default=default, metadata={"help": help_text, "low": low, "high": high, "choices": choices}
@@ -34,8 +40,11 @@ class Config:
         ConfigError: a value is of the wrong type or out of range.
     """
 
-    source: str = setting("auto", "camera number, device, file, rtsp:// or http:// address, 'browser', "
-                          "'demo', or 'auto': the first camera that opens, else the demo clip")
+    source: str = setting(
+        "auto",
+        "camera number, device, file, rtsp:// or http:// address, 'browser', "
+        "'demo', or 'auto': the first camera that opens, else the demo clip",
+    )
     loop: bool = setting(False, "start a video file again when it ends")
     width: int = setting(640, "camera width asked for, pixels", low=64, high=7680)
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
@@ -50,8 +59,9 @@ class Config:
     gap_seconds: float = setting(0.3, "a longer gap between two crops clears the window", low=0.05, high=5)
     smoothing_seconds: float = setting(0.4, "time constant of the probabilities' average", low=0, high=10)
     unsure_below: float = setting(0.4, "smoothed confidence under which the label is 'unsure'", low=0, high=1)
-    switch_margin: float = setting(0.1, "lead that another label needs to replace the shown one",
-                                   low=0, high=1)
+    switch_margin: float = setting(
+        0.1, "lead that another label needs to replace the shown one", low=0, high=1
+    )
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)

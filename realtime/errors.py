@@ -25,7 +25,7 @@ class SourceError(IfddLiveError):
     exit_code = 2
 
 
-class SourceLost(IfddLiveError):
+class SourceLostError(IfddLiveError):
     """A source that was open stopped giving pictures; the capture thread reopens it."""
 
 

@@ -81,7 +81,7 @@ class Worker:
         return self._thread is not None and self._thread.is_alive()
 
     def wait_stop(self, timeout_s: float) -> bool:
-        """Sleeps up to `timeout_s`, or until a stop is asked for; True if it was. For back-off on the thread."""
+        """Sleeps up to `timeout_s`, or until a stop is asked for; True if it was. For back-off."""
         return self._stop.wait(timeout_s)
 
     def _run(self) -> None:

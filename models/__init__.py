@@ -1,0 +1,1 @@
+"""The papers' networks and what training them needs: torch, numpy and safetensors only."""
