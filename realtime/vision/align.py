@@ -60,10 +60,10 @@ def to_matrix(a: complex, b: complex) -> Transform:
 
 def warp(image_rgb: ImageU8, matrix: Transform, side: int = CROP_SIDE) -> ImageU8:
     """The (side,side,3) crop that `matrix` takes from the picture; beyond its border the edge is repeated."""
-    crop: ImageU8 = cv2.warpAffine(
+    crop = cv2.warpAffine(
         image_rgb, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return crop
+    return crop.astype(np.uint8, copy=False)
 
 
 def align_still(image_rgb: ImageU8, landmarks: FloatArray, side: int = CROP_SIDE) -> ImageU8:

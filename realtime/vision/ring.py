@@ -127,7 +127,8 @@ class CropRing:
         with self._lock:
             if serials.size and int(serials.min()) < self._pushed - len(self._t_ns):
                 return None
-            return store[serials % len(self._t_ns)]
+            copies: ImageU8 = store[serials % len(self._t_ns)]
+            return copies
 
     def __len__(self) -> int:
         """Crops since the last gap that are still held."""
