@@ -29,6 +29,7 @@ class Painter:
 
     def note(self, prediction: Prediction) -> None:
         """Takes a face's newest prediction."""
+        self._drop_stale(prediction.t_ns)
         self._predictions[prediction.face_id] = prediction
 
     def forget(self) -> None:
@@ -75,9 +76,12 @@ class Painter:
         if observation is not None:
             for face_id in observation.lost:
                 self._predictions.pop(face_id, None)
+        self._drop_stale(t_ns)
+        return {face_id: each for face_id, each in self._predictions.items() if face_id in there}
+
+    def _drop_stale(self, t_ns: int) -> None:
         for face_id in [key for key, each in self._predictions.items() if t_ns - each.t_ns > self._stale_ns]:
             del self._predictions[face_id]
-        return {face_id: each for face_id, each in self._predictions.items() if face_id in there}
 
     def _strip_of(self, width: int, prediction: Prediction | None) -> ImageU8:
         if self._strip is None or self._strip[0] is not prediction or self._strip[1].shape[1] != width:

@@ -82,14 +82,14 @@ class Composer:
                 return
         else:
             self._last, self._last_ns = frame, now
-        if not len(self.pictures):
-            return
-        observation = self._observation_of(frame) if live else None
-        started_ns = now_ns()
         with self._known:
             pending, self._pending = self._pending, []
         for prediction in pending:
             self._painter.note(prediction)
+        if not len(self.pictures):
+            return
+        observation = self._observation_of(frame) if live else None
+        started_ns = now_ns()
         notices = self._notices() if live else (self._source_notice() or "no picture", *self._notices())
         picture = self._painter.paint(frame, observation, notices, live=live)
         ended_ns = now_ns()
@@ -100,7 +100,7 @@ class Composer:
         self.pictures.publish(picture)
 
     def _stand_in(self, now: int) -> Frame | None:
-        """The last frame again, or an empty one, when the source gives nothing; None while it is only slow."""
+        """The last frame again, or an empty one, when the source gives nothing; None if it is only slow."""
         if not self._source_notice() and now - self._last_ns < self._frozen_ns:
             return None
         if self._last is not None:
