@@ -42,12 +42,15 @@ def test_video_keeps_the_pictures_times(tmp_path: Path) -> None:
 
 def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "old.jsonl").write_text("kept")
-    with pytest.raises(ZeroDivisionError), JsonLines(tmp_path / "old.jsonl") as events:
-        events.write({})
-        raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), VideoFile(tmp_path / "out.mp4") as video:
-        video.write(a_picture(0, 0))
-        raise ZeroDivisionError
+
+    def fail_while_writing() -> None:
+        with JsonLines(tmp_path / "old.jsonl") as events, VideoFile(tmp_path / "out.mp4") as video:
+            events.write({})
+            video.write(a_picture(0, 0))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_writing()
     assert [each.name for each in tmp_path.iterdir()] == ["old.jsonl"]
     assert (tmp_path / "old.jsonl").read_text() == "kept"
 
