@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -35,7 +36,7 @@ def test_predictions_come_every_hop_with_the_newest_crop(engine: Engine) -> None
         inference.step((feed,))
     times = [each.t_ns / 1e9 for each in predictions]
     assert times[0] == pytest.approx(1.0, abs=0.04)
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     assert all(0.09 < gap < 0.17 for gap in gaps)
     assert 14 <= len(times) <= 17
     assert {each.face_id for each in predictions} == {1}
@@ -45,10 +46,8 @@ def test_predictions_come_every_hop_with_the_newest_crop(engine: Engine) -> None
 
 def test_all_faces_of_all_streams_are_read_in_one_batch(engine: Engine) -> None:
     got: dict[str, list[Prediction]] = {"a": [], "b": []}
-    feeds = (
-        Feed("a", lambda rings=(filled_ring(face_id=1), filled_ring(face_id=2)): rings, got["a"].append),  # type: ignore[misc]
-        Feed("b", lambda rings=(filled_ring(face_id=1, seed=90),): rings, got["b"].append),  # type: ignore[misc]
-    )
+    pair, single = (filled_ring(face_id=1), filled_ring(face_id=2)), (filled_ring(face_id=1, seed=90),)
+    feeds = (Feed("a", lambda: pair, got["a"].append), Feed("b", lambda: single, got["b"].append))
     batches: list[int] = []
     read = engine.model.read
     engine.model.read = lambda features: batches.append(len(features)) or read(features)  # type: ignore
