@@ -9,13 +9,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
-from realtime.capture.choose import open_file
+from realtime.capture.choose import DEMO_CLIP
+from realtime.capture.file import FileSource
+from realtime.capture.source import NoPicture
+from realtime.capture.thread import fit
 from realtime.config import Config
 from realtime.inference.stage import Feed
 from realtime.picture.compose import Painter
 from realtime.session.events import face_events, prediction_event
 from realtime.session.sinks import JsonLines, VideoFile
 from realtime.values import Frame, Prediction
+
+MAX_SIDE = 1920  # as live
 
 
 def run_offline(config: Config) -> int:
@@ -25,7 +30,7 @@ def run_offline(config: Config) -> int:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
     """
     limit_threads(config)
-    source = open_file(config.source)
+    source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
     engine = build_engine(config)
     inference = build_inference(config, engine)
     predictions: list[Prediction] = []
@@ -41,11 +46,12 @@ def run_offline(config: Config) -> int:
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
-            tqdm(total=source.frame_count, unit="frame", disable=not config.progress, file=sys.stderr)
+            tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, file=sys.stderr)
         )
         while (taken := source.read()) is not None:
-            image, t_ns = taken
-            frame = Frame(frames, t_ns, image)
+            if taken is NoPicture.YET:
+                continue
+            frame = Frame(frames, taken[1], fit(taken[0], MAX_SIDE))
             frames += 1
             observation = vision.process(frame)
             faces += bool(observation.faces)
