@@ -95,7 +95,10 @@ class ProducerStream:
         }
 
     def sources(self) -> list[dict[str, Any]]:
-        return [{"source": "demo", "name": "Demo clip"}, {"source": "browser", "name": "This browser's camera"}]
+        return [
+            {"source": "demo", "name": "Demo clip"},
+            {"source": "browser", "name": "This browser's camera"},
+        ]
 
     def set_source(self, text: str) -> None:
         if text not in ("demo", "browser"):
