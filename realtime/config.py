@@ -114,7 +114,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: the file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return values
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration file {path}: expected a readable text file, got: {error}") from None
     except tomllib.TOMLDecodeError as error:

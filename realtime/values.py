@@ -137,6 +137,7 @@ class Prediction:
         thumbnails: (T,h,w,3) uint8, the window's crops at strip size, oldest first.
         cost_ms: the model's time for this window's batch.
         trained: False while the weights are random.
+        face: the face at the window's newest crop.
     """
 
     face_id: int
@@ -153,6 +154,7 @@ class Prediction:
     thumbnails: ImageU8
     cost_ms: float
     trained: bool
+    face: Face
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.labels),):

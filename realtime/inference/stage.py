@@ -1,0 +1,116 @@
+"""What inference does when it is woken: find the windows that are due, read them in one batch, smooth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from realtime.clock import to_ns
+from realtime.inference.engine import Engine, Reading, Request
+from realtime.inference.smoothing import Smoother
+from realtime.values import Prediction
+from realtime.vision.ring import CropRing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """One stream as inference sees it.
+
+    Attributes:
+        name: the stream's name.
+        rings: the rings of the faces followed now; called on the inference thread.
+        publish: takes each prediction; called on the inference thread, must return at once.
+    """
+
+    name: str
+    rings: Callable[[], tuple[CropRing, ...]]
+    publish: Callable[[Prediction], None]
+
+
+@dataclass(slots=True)
+class _FaceState:
+    smoother: Smoother
+    grid_ns: int | None = None  # last grid point that was predicted
+
+
+class InferenceStage:
+    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        make_smoother: Callable[[tuple[str, ...]], Smoother],
+        *,
+        hop_s: float,
+        span_s: float,
+    ) -> None:
+        """Makes the stage.
+
+        Args:
+            engine: the model.
+            make_smoother: gives a new face's smoother for the model's labels.
+            hop_s: time between two predictions of one face, seconds.
+            span_s: time span of a window, seconds.
+        """
+        self._engine = engine
+        self._make_smoother = make_smoother
+        # windows end on grid points only, so a hop is due once it is nearer than half a grid step
+        self._due_ns = to_ns(hop_s) - to_ns(span_s) // (2 * (engine.spec.frames - 1))
+        self._faces: dict[Hashable, _FaceState] = {}
+
+    def step(self, feeds: tuple[Feed, ...]) -> int:
+        """Predicts for every face whose hop is over; the number of predictions published."""
+        requests: list[Request] = []
+        owners: list[Feed] = []
+        alive: set[Hashable] = set()
+        for feed in feeds:
+            for ring in feed.rings():
+                key = (feed.name, ring.face_id)
+                alive.add(key)
+                state = self._faces.get(key)
+                last_ns = state.grid_ns if state else None
+                window = ring.window(None if last_ns is None else last_ns + self._due_ns - 1)
+                if window is not None:
+                    requests.append(Request(key, window, ring))
+                    owners.append(feed)
+        self._faces = {key: state for key, state in self._faces.items() if key in alive}
+        self._engine.retain(alive)
+        if not requests:
+            return 0
+        published = 0
+        readings = self._engine.read(requests)
+        for request, feed, reading in zip(requests, owners, readings, strict=True):
+            prediction = None if reading is None else self._predict(request, reading)
+            if prediction is not None:
+                feed.publish(prediction)
+                published += 1
+        return published
+
+    def _predict(self, request: Request, reading: Reading) -> Prediction | None:
+        labels, window = self._engine.spec.labels, request.window
+        thumbnails = request.ring.read_thumbnails(window.serials)
+        if thumbnails is None:
+            return None
+        state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
+        state.grid_ns = window.grid_ns
+        t_ns = int(window.t_ns[-1])
+        probabilities, label, confidence, intensity = state.smoother.update(
+            t_ns, reading.probabilities, reading.intensity
+        )
+        return Prediction(
+            face_id=request.ring.face_id,
+            seq=window.seq,
+            t_ns=t_ns,
+            window_ns=(int(window.t_ns[0]), t_ns),
+            labels=labels,
+            probabilities=probabilities,
+            label=label,
+            confidence=confidence,
+            intensity=intensity,
+            static_index=reading.static_index,
+            dynamic_index=reading.dynamic_index,
+            thumbnails=thumbnails,
+            cost_ms=reading.cost_ms,
+            trained=self._engine.spec.trained,
+            face=window.face,
+        )
