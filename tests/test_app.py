@@ -20,7 +20,7 @@ from aiortc import RTCSessionDescription, VideoStreamTrack
 from realtime.config import Config
 from realtime.errors import ServeError
 from realtime.serving import aiortc_internals
-from realtime.serving.app import Server, serve
+from realtime.serving.app import Server
 from realtime.serving.security import MAX_BODY_BYTES
 from realtime.values import ImageU8
 from tests.picture_producer import PATCH_RGB, PATCH_SIDE, PUSHED_RGB, ProducerServed, ProducerStream
@@ -463,20 +463,6 @@ def test_a_port_in_use_is_one_clear_line(running: Running) -> None:
 def test_an_address_that_others_can_reach_is_refused() -> None:
     with pytest.raises(ServeError, match="loopback"):
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
-
-
-def test_serve_runs_until_it_is_told_to_stop() -> None:
-    stream = ProducerStream().start()
-    stop = threading.Event()
-    seen: list[int] = []
-
-    def on_ready(url: str) -> None:
-        seen.append(request(url + "/healthz")[0])
-        stop.set()
-
-    serve(ProducerServed(stream), Config(port=0), on_ready, stop)
-    stream.stop()
-    assert seen == [200]
 
 
 def test_a_failing_encoder_shows_in_the_health(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
