@@ -76,7 +76,7 @@ class ProducerStream:
         self.size_wh = size_wh
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()
-        self.problem = ""
+        self.quiet = False
         self._period_ns = round(NS_PER_S / fps)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
@@ -123,7 +123,7 @@ class ProducerStream:
         while not self._stop.wait(max(0.0, (due_ns - now_ns()) / NS_PER_S)):
             t_ns = now_ns()
             self.pictures.publish(to_picture(seq, t_ns, self._image(seq)))
-            if seq % EVENTS_EACH == 0:
+            if seq % EVENTS_EACH == 0 and not self.quiet:
                 self.events.publish(result(seq, t_ns))
             seq, due_ns = seq + 1, due_ns + self._period_ns
 

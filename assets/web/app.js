@@ -175,6 +175,7 @@ get("camera-no").addEventListener("click", () => {
 video.addEventListener("resize", () => {
   if (video.videoWidth) get("screen").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
 });
+document.addEventListener("visibilitychange", () => watcher.pictureShown());
 window.addEventListener("online", () => watcher.retryNow());
 window.addEventListener("pagehide", () => {
   watcher.stop();

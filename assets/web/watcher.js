@@ -3,7 +3,7 @@
 import { Refused, Session } from "./peer.js";
 
 const HEARTBEAT_MS = 1000;
-const FREEZE_MS = 4000;
+const FREEZE_MS = 3000;
 const RETRY_MS = [300, 600, 1200, 2500, 5000];
 
 export class Watcher {
@@ -53,7 +53,7 @@ export class Watcher {
     if (this.running && this.#timer) this.#connect();
   }
 
-  /** To be called for each picture shown. */
+  /** To be called for each picture shown, and when a hidden page, which shows none, comes back. */
   pictureShown() {
     this.#lastPicture = performance.now();
   }
@@ -68,6 +68,7 @@ export class Watcher {
     connection.addTransceiver("video", { direction: "recvonly" });
     const channel = connection.createDataChannel("results", { ordered: false, maxRetransmits: 0 });
     channel.onmessage = (message) => connection === this.#connection && this.#onResult(JSON.parse(message.data));
+    channel.onclose = () => lost(null); // the first sign of a server that ends
     connection.ontrack = (event) => {
       this.#video.srcObject = new MediaStream([event.track]);
       this.#video.play().catch(() => {});

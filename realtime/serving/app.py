@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
@@ -167,20 +166,3 @@ def build(context: Context) -> web.Application:
     signalling.add_routes(app.router)
     api.add_routes(app.router)
     return app
-
-
-def serve(served: Served, config: Config, on_ready: Callable[[str], None], stop: threading.Event) -> None:
-    """Serves until `stop` is set; calls `on_ready` with the address once the port is open.
-
-    Raises:
-        ServeError: the server cannot start, or ended by itself.
-    """
-    server = Server(served, config)
-    server.start()
-    try:
-        on_ready(server.url)
-        while not stop.wait(1.0):
-            if not server.alive:
-                raise ServeError(f"server: ended by itself: {server.error}")
-    finally:
-        server.stop()

@@ -28,6 +28,9 @@ CODECS: tuple[Codec, ...] = ("H264", "VP8")
 
 VIDEO_CLOCK = 90_000
 TIME_BASE = Fraction(1, VIDEO_CLOCK)
+# ISO/IEC 23091-2 code points of realtime.values.Picture's colours, as FFmpeg numbers them.
+BT601 = 6
+LIMITED_RANGE = 1
 # Keyframes only on request: a new viewer and a lost packet both ask for one.
 NO_PERIODIC_KEYFRAMES = 1_000_000
 # A keyframe may be as large as this many mean pictures, so that it does not stop up a thin link.
@@ -116,6 +119,9 @@ class Coder:
         context.time_base = TIME_BASE
         context.bit_rate = self.bitrate
         context.gop_size = NO_PERIODIC_KEYFRAMES
+        # said in the stream, for a browser that is not told takes H.264 for BT.709 and shifts the skin
+        context.colorspace, context.color_primaries = BT601, BT601
+        context.color_trc, context.color_range = BT601, LIMITED_RANGE
         # one thread: frame threads add pictures of delay, and the cores belong to the model
         context.thread_count = 1
         rate = str(self.bitrate)

@@ -51,6 +51,7 @@ class Viewer:
             ValueError: the offer cannot be answered; one clear line.
         """
         self._connection.on("datachannel", self._on_channel)
+        self._connection.on("connectionstatechange", self._on_state)
         transceiver = self._connection.addTransceiver(self._track, direction="sendonly")
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         # before the remote description: afterwards aiortc has negotiated VP8 and would label H264 so
@@ -101,6 +102,10 @@ class Viewer:
 
     def _heard(self, *_: object) -> None:
         self._live.heard(now_ns())
+
+    def _on_state(self) -> None:
+        if self._connection.connectionState == "connected":
+            self._heard()
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         channel.on("message", self._heard)
