@@ -73,7 +73,7 @@ def process_file(config: Config) -> Summary:
             tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
         )
         while (taken := source.read()) is not None:
-            if taken is NoPicture.YET:
+            if isinstance(taken, NoPicture):
                 continue
             frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))
             summary.frames += 1

@@ -78,7 +78,7 @@ class FaultySource:
 
 
 def faulty(_text: str, _config: Config, _browser: PushSource) -> Callable[[], Source]:
-    return FaultySource  # type: ignore[return-value]
+    return FaultySource
 
 
 @pytest.fixture
