@@ -5,15 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
-from realtime.capture.choose import list_sources, open_source
+from realtime.capture.browser import PushSource
+from realtime.capture.camera import cameras
+from realtime.capture.choose import SourceOpener
+from realtime.capture.source import Source
 from realtime.capture.thread import Capture
 from realtime.clock import now_ns
 from realtime.config import Config
 from realtime.errors import IfddLiveError
+from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed
 from realtime.inference.thread import Inference
 from realtime.picture.thread import Composer
@@ -22,7 +26,19 @@ from realtime.slot import Fanout
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.vision.thread import Vision
 
-NOTICES = {"vision": "face tracking stopped", "inference": "expression model stopped"}
+OPEN_TIMEOUT_S = 20.0
+SOURCE_NOTICES = {
+    "opening": "opening the source",
+    "waiting": "waiting for a browser camera",
+    "lost": "camera lost, opening it again",
+    "ended": "the source has ended",
+}
+OpenerMaker = Callable[[str, Config, PushSource], Callable[[], Source]]
+
+
+def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], Source]:
+    """What opens the source that a text names, again and again."""
+    return SourceOpener(text, config, browser=browser)
 
 
 class Problems:
@@ -51,8 +67,23 @@ class Problems:
 class Stream:
     """One source with its capture, vision and composer threads, and its place in the inference thread."""
 
-    def __init__(self, name: str, config: Config, inference: Inference, problems: Problems) -> None:
-        """Makes the stream without starting it."""
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        inference: Inference,
+        problems: Problems,
+        opener: OpenerMaker = make_opener,
+    ) -> None:
+        """Makes the stream without starting it.
+
+        Args:
+            name: letters, digits, "-" and "_".
+            config: the settings.
+            inference: the process's inference thread.
+            problems: where broken threads are noted.
+            opener: gives what opens a source by its text.
+        """
         self.name = name
         self.events: Fanout[dict[str, Any]] = Fanout()
         self._config = config
@@ -75,7 +106,9 @@ class Stream:
             notices=self._notices,
             on_error=problems.note,
         )
-        self._capture = self._make_capture(config.source, 0)
+        self._opener = opener
+        self._source = config.source
+        self._capture, self._browser = self._make_capture(config.source, 0)
         self._frames.subscribe(self._vision.frames.put)
         self._frames.subscribe(self._composer.frames.put)
         self._vision.observations.subscribe(self._observed)
@@ -93,7 +126,7 @@ class Stream:
         self._vision.worker.start()
         self._capture.start()
         try:
-            self._capture.wait_opened(20.0)
+            self._capture.wait_opened(OPEN_TIMEOUT_S)
         except IfddLiveError:
             self.stop()
             raise
@@ -115,15 +148,20 @@ class Stream:
     @property
     def accepts_push(self) -> bool:
         """True while the source is the viewer's own browser."""
-        return self._capture.accepts_push
+        return self._source == "browser"
 
     def push(self, image_rgb: ImageU8, t_ns: int) -> None:
         """Hands over a picture of the viewer's camera; returns at once."""
-        self._capture.push(image_rgb, t_ns)
+        self._browser.push(image_rgb, t_ns)
 
     def sources(self) -> list[dict[str, Any]]:
-        """What a viewer may choose: cameras, the viewer's own browser, the demo, and what was configured."""
-        return list_sources(self._config.source)
+        """What a viewer may choose: what was configured, the demo, the viewer's own browser, cameras."""
+        names = {"demo": "Demo clip", "browser": "My webcam (this browser)"}
+        names |= {device: f"Camera {device}" for device in cameras()}
+        configured = self._config.source
+        if configured != "auto" and configured not in names:
+            names = {configured: configured, **names}
+        return [{"source": text, "name": name} for text, name in names.items()]
 
     def set_source(self, text: str) -> None:
         """Changes the source; on failure the one before comes back.
@@ -135,13 +173,11 @@ class Stream:
         if text not in known:
             raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
         with self._lock:
-            before = self._capture
-            before.stop()
-            self._vision.forget()
+            before = self._source
             try:
-                self._switch(text, before.next_seq)
+                self._switch(text)
             except IfddLiveError:
-                self._switch(before.text, before.next_seq)
+                self._switch(before)
                 raise
 
     def status(self) -> dict[str, Any]:
@@ -149,7 +185,13 @@ class Stream:
         t_ns = now_ns()
         capture, engine = self._capture.status(), self._inference.engine
         return {
-            "source": {"source": self._capture.text, "name": capture["name"], "state": capture["state"]},
+            "source": {
+                "source": self._source,
+                "name": capture["source"],
+                "state": capture["state"],
+                "problem": capture["problem"],
+                "losses": capture["losses"],
+            },
             "model": {
                 "name": engine.spec.name,
                 "device": engine.device_name,
@@ -185,28 +227,30 @@ class Stream:
     @property
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
-        return self._capture.description
+        capture = self._capture.status()
+        return str(capture["reason"] or f"source: {capture['source']}")
 
     # -- wiring -----------------------------------------------------------------------------------------
 
-    def _make_capture(self, text: str, first_seq: int) -> Capture:
-        return Capture(
-            f"capture-{self.name}",
-            text,
-            lambda: open_source(text, self._config),
+    def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
+        browser = PushSource()
+        capture = Capture(
+            self._opener(text, self._config, browser),
             self._frames,
+            name=f"capture-{self.name}",
             first_seq=first_seq,
             on_error=self._problems.note,
         )
+        return capture, browser
 
-    def _switch(self, text: str, first_seq: int) -> None:
-        self._capture = self._make_capture(text, first_seq)
+    def _switch(self, text: str) -> None:
+        """Ends the present capture and starts one of another source; raises if that does not open."""
+        self._capture.stop()
+        self._vision.forget()
+        self._source = text
+        self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
-        try:
-            self._capture.wait_opened(10.0)
-        except IfddLiveError:
-            self._capture.stop()
-            raise
+        self._capture.wait_opened(OPEN_TIMEOUT_S)
 
     def _observed(self, observation: Observation) -> None:
         self._composer.observe(observation)
@@ -219,33 +263,41 @@ class Stream:
         self.events.publish(prediction_event(prediction, self._origin_ns))
 
     def _source_notice(self) -> str:
-        return self._capture.notice
+        return SOURCE_NOTICES.get(self._capture.state, "")
 
     def _notices(self) -> tuple[str, ...]:
-        broken = [
-            text for name, text in NOTICES.items() if any(each.startswith(name) for each in self._broken())
-        ]
-        untrained = () if self._inference.engine.spec.trained else ("untrained weights",)
-        return (*broken, *untrained)
-
-    def _broken(self) -> list[str]:
-        return [name for name in self._problems.names() if name in ("inference", self._vision.worker.name)]
+        broken = self._problems.names()
+        lines = []
+        if self._vision.worker.name in broken:
+            lines.append("face tracking stopped")
+        if self._inference.worker.name in broken:
+            lines.append("expression model stopped")
+        if not self._inference.engine.spec.trained:
+            lines.append("untrained weights")
+        return tuple(lines)
 
 
 class Application:
     """The process: its streams by name and its inference thread. Implements what the server serves."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self, config: Config, *, engine: Engine | None = None, opener: OpenerMaker = make_opener
+    ) -> None:
         """Loads the model.
+
+        Args:
+            config: the settings.
+            engine: the model, if it is loaded already.
+            opener: gives what opens a source by its text.
 
         Raises:
             WeightsError: an unknown model, or weights that do not fit.
         """
         limit_threads(config)
         self._problems = Problems()
-        engine = build_engine(config)
+        engine = engine or build_engine(config)
         self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
-        self._streams = {"main": Stream("main", config, self._inference, self._problems)}
+        self._streams = {"main": Stream("main", config, self._inference, self._problems, opener)}
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -308,7 +360,7 @@ def run_live(config: Config) -> int:
         application.start()
         server.start()
         for stream in application.streams.values():
-            print(f"source: {stream.description}", flush=True)
+            print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
         while not done.wait(0.5):
             pass
