@@ -109,12 +109,16 @@ class DepthwiseBlock(nn.Module):
 
 
 def _encoder(
-    block: Callable[[int, int, int], nn.Module], stem: int, widths: tuple[int, ...], depths: tuple[int, ...]
+    block: Callable[[int, int, int], nn.Module],
+    stem: int,
+    widths: tuple[int, ...],
+    depths: tuple[int, ...],
+    stem_stride: int = 2,
 ) -> Callable[[int], nn.Sequential]:
-    """A builder: stem at half size, then three stages that halve, then a map to the asked width."""
+    """A builder: stem, then stages that halve to a sixteenth of the side, then a map to the asked width."""
 
     def build(width: int) -> nn.Sequential:
-        layers: list[nn.Module] = [conv_norm(3, stem, 3, 2), nn.ReLU()]
+        layers: list[nn.Module] = [conv_norm(3, stem, 3, stem_stride), nn.ReLU()]
         wide_in = stem
         for wide_out, depth in zip(widths, depths, strict=True):
             for index in range(depth):
@@ -128,6 +132,7 @@ def _encoder(
 
 ENCODERS: dict[str, Callable[[int], nn.Sequential]] = {
     "resnet": _encoder(BasicBlock, 32, (64, 128, 192), (2, 2, 2)),
+    "resnet-fine": _encoder(BasicBlock, 32, (48, 96, 192, 256), (1, 2, 2, 1), stem_stride=1),
     "resnet-narrow": _encoder(BasicBlock, 24, (48, 96, 160), (1, 2, 2)),
     "plain": _encoder(PlainBlock, 32, (64, 128, 192), (3, 3, 3)),
     "depthwise": _encoder(DepthwiseBlock, 32, (64, 112, 176), (1, 2, 2)),
