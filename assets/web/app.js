@@ -70,7 +70,24 @@ async function refreshStatus() {
     if ([...select.options].some((each) => each.value === current)) select.value = current;
   }
   if (camera.on && current !== undefined && current !== "browser" && !changing) camera.close();
+  askForCamera(current === "browser" && status.source.state === "waiting" && !camera.on && !changing);
   showFacts();
+}
+
+// The server may have been started for this browser's camera: then the question is there without being
+// asked for, until it is answered.
+let askedByServer = false;
+let declined = false;
+
+function askForCamera(wanted) {
+  if (wanted && !declined) {
+    askedByServer = true;
+    get("consent").hidden = false;
+    get("source").value = "browser";
+  } else if (askedByServer) {
+    askedByServer = false;
+    get("consent").hidden = true;
+  }
 }
 
 async function refreshSources() {
@@ -141,9 +158,12 @@ async function chooseSource(text) {
 
 async function turnCameraOn() {
   get("consent").hidden = true;
+  changing = true;
   try {
     await camera.open();
   } catch (error) {
+    changing = false;
+    declined = true;
     say(error.name === "NotAllowedError" ? TEXT.cameraDenied : TEXT.cameraFailed(error.message));
     return refreshStatus();
   }
@@ -166,8 +186,12 @@ get("source").addEventListener("change", ({ target }) => {
   else chooseSource(target.value);
 });
 get("camera-yes").addEventListener("click", turnCameraOn);
+get("source").addEventListener("focus", () => {
+  declined = false;
+});
 get("camera-no").addEventListener("click", () => {
   get("consent").hidden = true;
+  declined = true;
   get("source").blur();
   refreshStatus();
 });
