@@ -38,6 +38,7 @@ class Capture:
         fanout: Fanout[Frame],
         *,
         clock: Callable[[], int] = now_ns,
+        name: str = "capture",
         first_seq: int = 0,
         max_side: int = 1920,
         on_error: Callable[[str, BaseException], None] | None = None,
@@ -49,6 +50,7 @@ class Capture:
             open_source: opens the source; called on the capture thread, again after each loss.
             fanout: where frames go, on the capture thread.
             clock: monotonic ns, for rates.
+            name: of the thread.
             first_seq: number of the first frame.
             max_side: larger pictures are made smaller to this, pixels.
             on_error: told of an unexpected error, on the capture thread.
@@ -56,7 +58,7 @@ class Capture:
         """
         self._open_source, self._fanout, self._clock = open_source, fanout, clock
         self._max_side = max_side
-        self._worker = Worker("capture", self._step, teardown=self._teardown, on_error=on_error)
+        self._worker = Worker(name, self._step, teardown=self._teardown, on_error=on_error)
         self._wait = wait or self._worker.wait_stop
         self._source: Source | None = None
         self._opened = threading.Event()  # or failed to

@@ -51,6 +51,5 @@ class OneEuro:
 
 
 def _weight(cutoff_hz: float, elapsed_s: float) -> float:
-    """First-order low-pass weight of the new value."""
-    ratio = 2 * math.pi * cutoff_hz * elapsed_s
-    return ratio / (ratio + 1)
+    """First-order low-pass weight of the new value, in the form that is exact at any frame rate."""
+    return 1 - math.exp(-2 * math.pi * cutoff_hz * elapsed_s)

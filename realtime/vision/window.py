@@ -33,8 +33,11 @@ def choose_window(
         span_ns: time from the window's first to its last grid point.
     """
     steps = frames - 1
-    # the last grid point that a crop has reached: its nearest crop, before or after it, is known
-    last = (int(times_ns[-1]) - anchor_ns) * steps // span_ns
+    # The last grid point whose nearest crop is known: one that the newest crop has passed, or missed by so
+    # little that no later crop can be nearer (rings keep crops a third of a step apart). Without that
+    # tolerance a camera in step with the grid would wait a whole frame whenever it is a microsecond early.
+    near_ns = span_ns // (10 * steps)
+    last = (int(times_ns[-1]) + near_ns - anchor_ns) * steps // span_ns
     if last < steps:
         return None
     grid = anchor_ns + np.arange(last - steps, last + 1) * span_ns // steps

@@ -1,0 +1,1 @@
+"""The IAL paper (arXiv 2208.10335): global convolution-attention (GCA) and its network."""

@@ -1,0 +1,63 @@
+"""Makes the stages from the settings; live and offline runs are built from the same parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import torch
+
+from realtime.config import Config
+from realtime.inference.engine import Engine, make_engine
+from realtime.inference.smoothing import Smoother
+from realtime.inference.stage import InferenceStage
+from realtime.vision.landmarks import FaceMesh, Landmarker
+from realtime.vision.ring import CropRing
+from realtime.vision.stage import VisionStage
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+
+def limit_threads(config: Config) -> None:
+    """Keeps libraries from using every core: the one place where thread counts are set."""
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)
+
+
+def build_engine(config: Config) -> Engine:
+    """The engine that the settings ask for.
+
+    Raises:
+        WeightsError: an unknown model, or weights that do not fit.
+    """
+    return make_engine(config.model, config.weights, config.device, ASSETS / "weights")
+
+
+def build_landmarker(config: Config) -> Landmarker:
+    """The landmarker; call it on the thread that uses it."""
+    return FaceMesh(config.faces)
+
+
+def build_vision(config: Config, engine: Engine, landmarker: Landmarker) -> VisionStage:
+    """The vision stage, with rings that fit the engine's model."""
+
+    def make_ring(face_id: int) -> CropRing:
+        return CropRing(
+            face_id, frames=engine.spec.frames, span_s=config.window_seconds, gap_s=config.gap_seconds
+        )
+
+    return VisionStage(landmarker, config.faces, make_ring)
+
+
+def build_inference(config: Config, engine: Engine) -> InferenceStage:
+    """The inference stage."""
+
+    def make_smoother(labels: tuple[str, ...]) -> Smoother:
+        return Smoother(
+            labels,
+            time_constant_s=config.smoothing_seconds,
+            unsure_below=config.unsure_below,
+            switch_margin=config.switch_margin,
+        )
+
+    return InferenceStage(engine, make_smoother, hop_s=config.hop_seconds, span_s=config.window_seconds)

@@ -1,0 +1,90 @@
+"""The command line: options to settings, settings to a run, errors to one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import typing
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+from realtime.config import Config, from_mapping, read_toml, settings
+from realtime.errors import ConfigError, IfddLiveError
+
+PROGRAM = "run_stream.py"
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (see --help)")
+
+
+def parse(arguments: Sequence[str]) -> Config:
+    """The settings that a command line asks for; options win over the file that `--config` names.
+
+    Raises:
+        ConfigError: an unknown option or key, a wrong type, a value out of range, or two that do not fit.
+    """
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Reads dynamic facial expressions from a camera and shows them in a browser.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"IFDD Live {_version()}")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of the settings below")
+    types = typing.get_type_hints(Config)
+    for each in settings():
+        option = "--" + each.name.replace("_", "-")
+        text = f"{each.metadata['help']} (default: {each.default!r})".replace("%", "%%")
+        keywords: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text}
+        if types[each.name] is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, **keywords)
+        else:
+            parser.add_argument(option, type=types[each.name], metavar=each.name.upper(), **keywords)
+    given = vars(parser.parse_args(list(arguments)))
+    file = given.pop("config", None)
+    config = from_mapping({**(read_toml(Path(file)) if file else {}), **given})
+    _check_together(config)
+    return config
+
+
+def _check_together(config: Config) -> None:
+    if config.serve and (config.events or config.video):
+        raise ConfigError("--events and --video: expected together with --no-serve")
+    if not config.serve and config.source in ("auto", "browser"):
+        raise ConfigError(f"--no-serve: expected --source with a video file, got {config.source!r}")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ifdd-live")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit code.
+
+    0: done; 2: bad option, setting, source or weights; 3: the server cannot start; 4: an output file
+    cannot be written; 130: interrupted.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        config = parse(sys.argv[1:] if arguments is None else arguments)
+        if config.serve:
+            from realtime.pipeline import run_live
+
+            return run_live(config)
+        from realtime.offline import run_offline
+
+        return run_offline(config)
+    except IfddLiveError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,63 @@
+"""The one inference thread of the process: it owns the model and serves every stream's faces."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from realtime.clock import now_ns
+from realtime.inference.engine import Engine
+from realtime.inference.stage import Feed, InferenceStage
+from realtime.slot import Slot
+from realtime.stats import Durations, Rate
+from realtime.worker import Worker
+
+
+class Inference:
+    """Runs an InferenceStage whenever vision has seen a frame, at most as often as hops are due."""
+
+    def __init__(
+        self, engine: Engine, stage: InferenceStage, *, on_error: Callable[[str, BaseException], None]
+    ) -> None:
+        """Makes the thread without starting it.
+
+        Args:
+            engine: the model, for its description.
+            stage: what is run.
+            on_error: told the thread's name and its exception.
+        """
+        self.engine = engine
+        self.durations = Durations()
+        self.rate = Rate()
+        self._stage = stage
+        self._feeds: tuple[Feed, ...] = ()
+        self._lock = threading.Lock()
+        self._due: Slot[bool] = Slot()
+        self.worker = Worker(
+            "inference", self._step, setup=engine.warm_up, wake=self._due.close, on_error=on_error
+        )
+
+    def add(self, feed: Feed) -> None:
+        """Serves one more stream; any thread."""
+        with self._lock:
+            self._feeds = (*self._feeds, feed)
+
+    def remove(self, name: str) -> None:
+        """Stops serving a stream; any thread."""
+        with self._lock:
+            self._feeds = tuple(each for each in self._feeds if each.name != name)
+
+    def wake(self) -> None:
+        """Says that there may be a window due; any thread, returns at once."""
+        self._due.put(True)
+
+    def _step(self) -> None:
+        if self._due.take(0.5) is None:
+            return
+        started_ns = now_ns()
+        published = self._stage.step(self._feeds)
+        if published:
+            ended_ns = now_ns()
+            self.durations.add_ns(ended_ns - started_ns)
+            for _ in range(published):
+                self.rate.mark(ended_ns)

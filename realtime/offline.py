@@ -1,0 +1,95 @@
+"""The same stages over a file, every frame, without threads: what goes in decides what comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
+from realtime.capture.choose import DEMO_CLIP
+from realtime.capture.file import FileSource
+from realtime.capture.source import NoPicture
+from realtime.capture.thread import fit
+from realtime.config import Config
+from realtime.inference.stage import Feed
+from realtime.picture.compose import Painter
+from realtime.session.events import face_events, prediction_event
+from realtime.session.sinks import JsonLines, VideoFile
+from realtime.values import Frame, Prediction
+
+MAX_SIDE = 1920  # as live
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was in the file: frames, frames with a face, predictions."""
+
+    frames: int = 0
+    with_face: int = 0
+    predictions: int = 0
+
+
+def run_offline(config: Config) -> int:
+    """Processes the file that the settings name and says what was in it; returns the exit code.
+
+    Raises:
+        IfddLiveError: as `process_file`.
+    """
+    summary = process_file(config)
+    print(
+        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def process_file(config: Config) -> Summary:
+    """Processes the file that the settings name and writes what they ask for.
+
+    Raises:
+        IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
+    """
+    limit_threads(config)
+    source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
+    engine = build_engine(config)
+    inference = build_inference(config, engine)
+    predictions: list[Prediction] = []
+    painter = Painter()
+    notices = () if engine.spec.trained else ("untrained weights",)
+    summary = Summary()
+    with contextlib.ExitStack() as stack:
+        stack.callback(source.close)
+        landmarker = build_landmarker(config)
+        stack.callback(landmarker.close)
+        vision = build_vision(config, engine, landmarker)
+        feed = Feed("file", lambda: vision.rings, predictions.append)
+        events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
+        video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
+        bar = stack.enter_context(
+            tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
+        )
+        while (taken := source.read()) is not None:
+            if isinstance(taken, NoPicture):
+                continue
+            frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))
+            summary.frames += 1
+            observation = vision.process(frame)
+            summary.with_face += bool(observation.faces)
+            inference.step((feed,))
+            summary.predictions += len(predictions)
+            for prediction in predictions:
+                painter.note(prediction)
+            if events is not None:
+                for event in face_events(observation, 0):
+                    events.write(event)
+                for prediction in predictions:
+                    events.write(prediction_event(prediction, 0))
+            predictions.clear()
+            if video is not None:
+                video.write(painter.paint(frame, observation, notices))
+            bar.update()
+    return summary

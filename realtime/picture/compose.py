@@ -1,0 +1,90 @@
+"""Paints one finished picture from a frame, its observation and the newest predictions. No threads here."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from realtime.clock import to_ns
+from realtime.picture.overlay import dim, draw_bars, draw_face, draw_notices
+from realtime.picture.split_strip import draw_strip, strip_height
+from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+
+
+class Painter:
+    """Keeps what overlays need from frame to frame: each face's newest prediction and the drawn strip.
+
+    One thread uses it.
+    """
+
+    def __init__(self, *, stale_s: float = 1.5) -> None:
+        """Makes the painter.
+
+        Args:
+            stale_s: a prediction older than this is no longer shown.
+        """
+        self._stale_ns = to_ns(stale_s)
+        self._predictions: dict[int, Prediction] = {}
+        self._strip: tuple[Prediction | None, ImageU8] | None = None
+
+    def note(self, prediction: Prediction) -> None:
+        """Takes a face's newest prediction."""
+        self._drop_stale(prediction.t_ns)
+        self._predictions[prediction.face_id] = prediction
+
+    def forget(self) -> None:
+        """Drops all predictions, because the source changed."""
+        self._predictions.clear()
+
+    def paint(
+        self,
+        frame: Frame,
+        observation: Observation | None,
+        notices: tuple[str, ...] = (),
+        *,
+        live: bool = True,
+    ) -> Picture:
+        """The finished picture: the frame with faces, bars and notices, and the ISSM strip below it.
+
+        Args:
+            frame: the picture to paint on; odd sizes lose their last row or column.
+            observation: of this frame, or of one shortly before; None where there is none.
+            notices: lines to show in the corner.
+            live: False darkens the frame, because it is old.
+        """
+        width, height = (each - each % 2 for each in frame.size_wh)
+        strip_rows = strip_height(width)
+        canvas = np.empty((height + strip_rows, width, 3), np.uint8)  # the one copy of the frame
+        canvas[:height] = frame.image_rgb[:height, :width]
+        image = canvas[:height]
+        faces = () if observation is None else observation.faces
+        shown = self._current(frame.t_ns, observation) if live else {}
+        if not live:
+            dim(image)
+            faces = ()
+        for face in faces:
+            draw_face(image, face, shown.get(face.face_id))
+        draw_bars(image, [shown[face_id] for face_id in sorted(shown)])
+        draw_notices(image, notices)
+        largest = max(faces, key=lambda face: face.quality.size_px, default=None)
+        canvas[height:] = self._strip_of(width, None if largest is None else shown.get(largest.face_id))
+        yuv420p = cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
+        return Picture(frame.seq, frame.t_ns, yuv420p, canvas)
+
+    def _current(self, t_ns: int, observation: Observation | None) -> dict[int, Prediction]:
+        """The predictions that may be shown at `t_ns`: of faces that are there, and not stale."""
+        there = set() if observation is None else {face.face_id for face in observation.faces}
+        if observation is not None:
+            for face_id in observation.lost:
+                self._predictions.pop(face_id, None)
+        self._drop_stale(t_ns)
+        return {face_id: each for face_id, each in self._predictions.items() if face_id in there}
+
+    def _drop_stale(self, t_ns: int) -> None:
+        for face_id in [key for key, each in self._predictions.items() if t_ns - each.t_ns > self._stale_ns]:
+            del self._predictions[face_id]
+
+    def _strip_of(self, width: int, prediction: Prediction | None) -> ImageU8:
+        if self._strip is None or self._strip[0] is not prediction or self._strip[1].shape[1] != width:
+            self._strip = (prediction, draw_strip(width, prediction))
+        return self._strip[1]

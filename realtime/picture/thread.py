@@ -1,0 +1,119 @@
+"""The composer thread of a stream: paints each frame once, on time, whatever the model does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from realtime.clock import now_ns, to_ns
+from realtime.picture.compose import Painter
+from realtime.slot import Fanout, Slot
+from realtime.stats import Durations, Rate
+from realtime.values import Frame, Observation, Picture, Prediction
+from realtime.worker import Worker
+
+
+class Composer:
+    """Paints the newest frame with what is known of it and publishes the picture.
+
+    A frame waits for its own observation for `grace_s` at most, so that boxes sit on the frame they belong
+    to; when vision is behind or dead the frame goes out with the newest observation there is. Without a
+    subscriber to `pictures` nothing is painted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        blank_wh: tuple[int, int],
+        source_notice: Callable[[], str],
+        notices: Callable[[], tuple[str, ...]],
+        on_error: Callable[[str, BaseException], None],
+        grace_s: float = 0.025,
+        frozen_s: float = 1.0,
+    ) -> None:
+        """Makes the thread without starting it.
+
+        Args:
+            name: of the thread.
+            blank_wh: size of the picture before there is a frame.
+            source_notice: why there is no fresh frame ("camera lost ..."), "" while the source is fine.
+            notices: other lines to show.
+            on_error: told the thread's name and its exception.
+            grace_s: how long a frame waits for its observation.
+            frozen_s: without a frame for this long the picture says so.
+        """
+        self.frames: Slot[Frame] = Slot()
+        self.pictures: Fanout[Picture] = Fanout()
+        self.durations = Durations()
+        self.ages = Durations()  # from the frame's time to the finished picture
+        self.rate = Rate()
+        self._painter = Painter()
+        self._blank_wh = blank_wh
+        self._source_notice, self._notices = source_notice, notices
+        self._grace_s, self._frozen_ns = grace_s, to_ns(frozen_s)
+        self._known = threading.Condition()
+        self._observation: Observation | None = None
+        self._pending: list[Prediction] = []
+        self._last: Frame | None = None
+        self._last_ns = now_ns()
+        self.worker = Worker(name, self._step, wake=self.frames.close, on_error=on_error)
+
+    def observe(self, observation: Observation) -> None:
+        """Takes vision's newest observation; called on the vision thread."""
+        with self._known:
+            self._observation = observation
+            self._known.notify_all()
+
+    def predict(self, prediction: Prediction) -> None:
+        """Takes a prediction; called on the inference thread."""
+        with self._known:
+            self._pending.append(prediction)
+
+    def _step(self) -> None:
+        frame = self.frames.take(0.2)
+        now = now_ns()
+        live = frame is not None
+        if frame is None:
+            frame = self._stand_in(now)
+            if frame is None:
+                return
+        else:
+            self._last, self._last_ns = frame, now
+        with self._known:
+            pending, self._pending = self._pending, []
+        for prediction in pending:
+            self._painter.note(prediction)
+        if not len(self.pictures):
+            return
+        observation = self._observation_of(frame) if live else None
+        started_ns = now_ns()
+        notices = self._notices() if live else (self._source_notice() or "no picture", *self._notices())
+        picture = self._painter.paint(frame, observation, notices, live=live)
+        ended_ns = now_ns()
+        self.durations.add_ns(ended_ns - started_ns)
+        if live:
+            self.ages.add_ns(ended_ns - frame.t_ns)
+            self.rate.mark(ended_ns)
+        self.pictures.publish(picture)
+
+    def _stand_in(self, now: int) -> Frame | None:
+        """The last frame again, or an empty one, when the source gives nothing; None if it is only slow."""
+        if not self._source_notice() and now - self._last_ns < self._frozen_ns:
+            return None
+        if self._last is not None:
+            return Frame(self._last.seq, now, self._last.image_rgb)
+        width, height = self._blank_wh
+        return Frame(0, now, np.full((height, width, 3), 48, np.uint8))
+
+    def _observation_of(self, frame: Frame) -> Observation | None:
+        with self._known:
+            newest = self._observation
+            if newest is not None and newest.seq == frame.seq - 1:  # vision keeps up: its answer is near
+                self._known.wait_for(lambda: self._seen(frame.seq), self._grace_s)
+            return self._observation
+
+    def _seen(self, seq: int) -> bool:
+        return self._observation is not None and self._observation.seq >= seq

@@ -1,0 +1,371 @@
+"""Live use: the streams of the process, their threads, and the one inference thread they share."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
+from realtime.capture.browser import PushSource
+from realtime.capture.camera import cameras
+from realtime.capture.choose import SourceOpener
+from realtime.capture.source import Source
+from realtime.capture.thread import Capture
+from realtime.clock import now_ns
+from realtime.config import Config
+from realtime.errors import IfddLiveError
+from realtime.inference.engine import Engine
+from realtime.inference.stage import Feed
+from realtime.inference.thread import Inference
+from realtime.picture.thread import Composer
+from realtime.session.events import face_events, prediction_event
+from realtime.slot import Fanout
+from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.vision.thread import Vision
+
+OPEN_TIMEOUT_S = 20.0
+SOURCE_NOTICES = {
+    "opening": "opening the source",
+    "waiting": "waiting for a browser camera",
+    "lost": "camera lost, opening it again",
+    "ended": "the source has ended",
+}
+OpenerMaker = Callable[[str, Config, PushSource], Callable[[], Source]]
+
+
+def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], Source]:
+    """What opens the source that a text names, again and again."""
+    return SourceOpener(text, config, browser=browser)
+
+
+class Problems:
+    """The first error of each thread by the thread's name; any thread may note or read."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._errors: dict[str, BaseException] = {}
+
+    def note(self, name: str, error: BaseException) -> None:
+        """Keeps the error unless the thread already has one."""
+        with self._lock:
+            self._errors.setdefault(name, error)
+
+    def lines(self) -> list[str]:
+        """One line for each thread that broke."""
+        with self._lock:
+            return [f"{name}: {type(error).__name__}: {error}" for name, error in self._errors.items()]
+
+    def names(self) -> list[str]:
+        """The threads that broke."""
+        with self._lock:
+            return list(self._errors)
+
+
+class Stream:
+    """One source with its capture, vision and composer threads, and its place in the inference thread."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        inference: Inference,
+        problems: Problems,
+        opener: OpenerMaker = make_opener,
+    ) -> None:
+        """Makes the stream without starting it.
+
+        Args:
+            name: letters, digits, "-" and "_".
+            config: the settings.
+            inference: the process's inference thread.
+            problems: where broken threads are noted.
+            opener: gives what opens a source by its text.
+        """
+        self.name = name
+        self.events: Fanout[dict[str, Any]] = Fanout()
+        self._config = config
+        self._inference = inference
+        self._problems = problems
+        self._origin_ns = now_ns()
+        self._lock = threading.Lock()  # one change of source at a time
+        self._frames: Fanout[Frame] = Fanout()
+        engine = inference.engine
+        self._vision = Vision(
+            f"vision-{name}",
+            lambda: build_landmarker(config),
+            lambda landmarker: build_vision(config, engine, landmarker),
+            on_error=problems.note,
+        )
+        self._composer = Composer(
+            f"composer-{name}",
+            blank_wh=(config.width, config.height),
+            source_notice=self._source_notice,
+            notices=self._notices,
+            on_error=problems.note,
+        )
+        self._opener = opener
+        self._source = config.source
+        self._capture, self._browser = self._make_capture(config.source, 0)
+        self._frames.subscribe(self._vision.frames.put)
+        self._frames.subscribe(self._composer.frames.put)
+        self._vision.observations.subscribe(self._observed)
+
+    # -- life cycle: consumers start first and stop last ------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the threads and waits until the source is open.
+
+        Raises:
+            SourceError: the source cannot be opened; nothing is left running.
+        """
+        self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+        self._composer.worker.start()
+        self._vision.worker.start()
+        self._capture.start()
+        try:
+            self._capture.wait_opened(OPEN_TIMEOUT_S)
+        except IfddLiveError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops the threads; can be called twice."""
+        self._capture.stop()
+        self._vision.worker.stop()
+        self._composer.worker.stop()
+        self._inference.remove(self.name)
+
+    # -- what the server uses ---------------------------------------------------------------------------
+
+    @property
+    def pictures(self) -> Fanout[Picture]:
+        """Finished pictures, published on the composer's thread."""
+        return self._composer.pictures
+
+    @property
+    def accepts_push(self) -> bool:
+        """True while the source is the viewer's own browser."""
+        return self._source == "browser"
+
+    def push(self, image_rgb: ImageU8, t_ns: int) -> None:
+        """Hands over a picture of the viewer's camera; returns at once."""
+        self._browser.push(image_rgb, t_ns)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """What a viewer may choose: what was configured, the demo, the viewer's own browser, cameras."""
+        names = {"demo": "Demo clip", "browser": "My webcam (this browser)"}
+        names |= {device: f"Camera {device}" for device in cameras()}
+        configured = self._config.source
+        if configured != "auto" and configured not in names:
+            names = {configured: configured, **names}
+        return [{"source": text, "name": name} for text, name in names.items()]
+
+    def set_source(self, text: str) -> None:
+        """Changes the source; on failure the one before comes back.
+
+        Raises:
+            IfddLiveError: not one of `sources()`, or it cannot be opened.
+        """
+        known = [each["source"] for each in self.sources()]
+        if text not in known:
+            raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
+        with self._lock:
+            before = self._source
+            try:
+                self._switch(text)
+            except IfddLiveError:
+                self._switch(before)
+                raise
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says of the stream; any thread, returns at once."""
+        t_ns = now_ns()
+        capture, engine = self._capture.status(), self._inference.engine
+        return {
+            "source": {
+                "source": self._source,
+                "name": capture["source"],
+                "state": capture["state"],
+                "problem": capture["problem"],
+                "losses": capture["losses"],
+            },
+            "model": {
+                "name": engine.spec.name,
+                "device": engine.device_name,
+                "trained": engine.spec.trained,
+                "labels": list(engine.spec.labels),
+                "window_s": self._config.window_seconds,
+            },
+            "rates": {
+                "capture_fps": round(capture["fps"], 1),
+                "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
+                "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
+                "prediction_hz": round(self._inference.rate.per_s(t_ns), 1),
+            },
+            "drops": {
+                "source": capture["dropped"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            "latency_ms": {
+                "vision": self._vision.durations.summary(),
+                "inference": self._inference.durations.summary(),
+                "paint": self._composer.durations.summary(),
+                "frame_to_picture": self._composer.ages.summary(),
+            },
+            "faces": len(self._vision.rings()),
+        }
+
+    @property
+    def ready(self) -> bool:
+        """True once a frame came through vision."""
+        return self._vision.rate.count > 0
+
+    @property
+    def description(self) -> str:
+        """The source in words, with the reason where the program chose it."""
+        capture = self._capture.status()
+        return str(capture["reason"] or f"source: {capture['source']}")
+
+    # -- wiring -----------------------------------------------------------------------------------------
+
+    def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
+        browser = PushSource()
+        capture = Capture(
+            self._opener(text, self._config, browser),
+            self._frames,
+            name=f"capture-{self.name}",
+            first_seq=first_seq,
+            on_error=self._problems.note,
+        )
+        return capture, browser
+
+    def _switch(self, text: str) -> None:
+        """Ends the present capture and starts one of another source; raises if that does not open."""
+        self._capture.stop()
+        self._vision.forget()
+        self._source = text
+        self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
+        self._capture.start()
+        self._capture.wait_opened(OPEN_TIMEOUT_S)
+
+    def _observed(self, observation: Observation) -> None:
+        self._composer.observe(observation)
+        for event in face_events(observation, self._origin_ns):
+            self.events.publish(event)
+        self._inference.wake()
+
+    def _predicted(self, prediction: Prediction) -> None:
+        self._composer.predict(prediction)
+        self.events.publish(prediction_event(prediction, self._origin_ns))
+
+    def _source_notice(self) -> str:
+        return SOURCE_NOTICES.get(self._capture.state, "")
+
+    def _notices(self) -> tuple[str, ...]:
+        broken = self._problems.names()
+        lines = []
+        if self._vision.worker.name in broken:
+            lines.append("face tracking stopped")
+        if self._inference.worker.name in broken:
+            lines.append("expression model stopped")
+        if not self._inference.engine.spec.trained:
+            lines.append("untrained weights")
+        return tuple(lines)
+
+
+class Application:
+    """The process: its streams by name and its inference thread. Implements what the server serves."""
+
+    def __init__(
+        self, config: Config, *, engine: Engine | None = None, opener: OpenerMaker = make_opener
+    ) -> None:
+        """Loads the model.
+
+        Args:
+            config: the settings.
+            engine: the model, if it is loaded already.
+            opener: gives what opens a source by its text.
+
+        Raises:
+            WeightsError: an unknown model, or weights that do not fit.
+        """
+        limit_threads(config)
+        self._problems = Problems()
+        engine = engine or build_engine(config)
+        self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
+        self._streams = {"main": Stream("main", config, self._inference, self._problems, opener)}
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """The streams by name."""
+        return self._streams
+
+    def start(self) -> None:
+        """Starts all threads and waits until the sources are open.
+
+        Raises:
+            SourceError: a source cannot be opened; nothing is left running.
+        """
+        self._inference.worker.start()
+        try:
+            for stream in self._streams.values():
+                stream.start()
+        except IfddLiveError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops all threads; can be called twice."""
+        for stream in self._streams.values():
+            stream.stop()
+        self._inference.worker.stop()
+
+    def health(self) -> dict[str, Any]:
+        """`{"ok": bool, "problems": [one line for each broken thread]}`."""
+        problems = self._problems.lines()
+        return {"ok": not problems, "problems": problems}
+
+    def ready(self) -> bool:
+        """True once every stream has seen a frame."""
+        return all(stream.ready for stream in self._streams.values())
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says of the whole process."""
+        engine = self._inference.engine
+        return {
+            "health": self.health(),
+            "windows": engine.windows,
+            "crops_encoded": engine.encoded,
+        }
+
+
+def run_live(config: Config) -> int:
+    """Serves until interrupted; returns the exit code.
+
+    Raises:
+        IfddLiveError: the model, the source or the server cannot start.
+    """
+    from realtime.serving.app import Server
+
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    application = Application(config)
+    server = Server(application, config)
+    try:
+        application.start()
+        server.start()
+        for stream in application.streams.values():
+            print(stream.description, flush=True)
+        print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
+        while not done.wait(0.5):
+            pass
+        print("ending", file=sys.stderr)
+        return 0
+    finally:
+        server.stop()
+        application.stop()

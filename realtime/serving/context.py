@@ -1,0 +1,57 @@
+"""What the request handlers share, kept in the application: no module-level state."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from realtime.config import Config
+from realtime.serving.broadcast import Broadcast
+from realtime.serving.hub import Hub
+from realtime.serving.peers import Peers
+from realtime.serving.served import Served
+from realtime.serving.sse import EventStreams
+
+
+@dataclass(slots=True)
+class Context:
+    """The server's parts.
+
+    Attributes:
+        executor: for calls into the pipeline that may block; the default one belongs to nobody.
+        hosts: the Host headers under which the server answers, known once it listens.
+    """
+
+    served: Served
+    config: Config
+    hub: Hub
+    viewers: Peers
+    senders: Peers
+    event_streams: EventStreams
+    executor: Executor
+    broadcasts: dict[str, Broadcast] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+
+    def broadcast(self, request: web.Request) -> Broadcast:
+        """The broadcast of the stream that the request names by `?stream=`, or of the first.
+
+        Raises:
+            HTTPNotFound: there is no such stream.
+        """
+        name = request.query.get("stream", next(iter(self.broadcasts)))
+        if name not in self.broadcasts:
+            known = ", ".join(self.broadcasts)
+            raise web.HTTPNotFound(text=f"stream: expected one of {known}, got {name!r}\n")
+        return self.broadcasts[name]
+
+    def health(self) -> dict[str, Any]:
+        """The process's health with the server's own problems added."""
+        report = self.served.health()
+        own = [line for each in self.broadcasts.values() for line in each.problems.values()]
+        return {"ok": bool(report["ok"]) and not own, "problems": [*report["problems"], *own]}
+
+
+CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

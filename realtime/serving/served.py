@@ -1,0 +1,79 @@
+"""What the server needs from the rest of the program: the streams it serves and the process's health.
+
+The pipeline implements these protocols; the server's tests implement them with a picture producer of
+their own. Nothing here knows of HTTP or WebRTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from realtime.slot import Fanout
+from realtime.values import ImageU8, Picture
+
+
+class Stream(Protocol):
+    """One source with everything behind it: capture, vision, composer.
+
+    Every method may be called from the server's threads at any time while the stream runs.
+    """
+
+    @property
+    def name(self) -> str:
+        """The stream's name within the process: letters, digits, '-' and '_'."""
+
+    @property
+    def pictures(self) -> Fanout[Picture]:
+        """Finished pictures, published on the composer's thread at picture rate."""
+
+    @property
+    def events(self) -> Fanout[dict[str, Any]]:
+        """Result objects, JSON-ready, published on the thread that made them; not changed afterwards."""
+
+    @property
+    def accepts_push(self) -> bool:
+        """True while the source is the viewer's own browser, whose pictures come through `push`."""
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says of the stream, JSON-ready; returns at once.
+
+        The page shows these keys, and more may be added: `source` {"source", "name", "state"} with state
+        one of "live", "lost", "waiting", "ended"; `model` {"name", "device", "trained", "labels"};
+        `rates` {"capture_fps", "picture_fps", "prediction_hz"}; `drops` and `latency_ms` by stage.
+        """
+
+    def sources(self) -> list[dict[str, Any]]:
+        """What a viewer may choose: [{"source": "demo", "name": "Demo clip"}, ...]. May take a second."""
+
+    def set_source(self, text: str) -> None:
+        """Changes the source, blocking up to about a second; never called on the server's event loop.
+
+        Raises:
+            IfddLiveError: the source is unknown or cannot be opened; one clear line.
+        """
+
+    def push(self, image_rgb: ImageU8, t_ns: int) -> None:
+        """Hands over a picture of the viewer's camera; the newest wins, and the call returns at once.
+
+        Args:
+            image_rgb: (H,W,3) uint8; the size may change from one call to the next.
+            t_ns: monotonic time at which the picture was decoded.
+        """
+
+
+class Served(Protocol):
+    """The process as the server sees it."""
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """The streams by name; the first one is served where a request names none."""
+
+    def health(self) -> dict[str, Any]:
+        """`{"ok": bool, "problems": [one line each]}`; returns at once."""
+
+    def ready(self) -> bool:
+        """True once every stream has shown its first picture and the model is loaded."""
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says of the whole process, JSON-ready; returns at once."""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from realtime.clock import now_ns
+from realtime.picture.thread import Composer
+from realtime.values import Frame, Observation, Picture
+from tests.faces import a_face
+
+
+class Viewer:
+    """Collects pictures and lets a test wait for a number of them."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Picture] = []
+        self._condition = threading.Condition()
+
+    def __call__(self, picture: Picture) -> None:
+        with self._condition:
+            self.pictures.append(picture)
+            self._condition.notify_all()
+
+    def wait_for(self, count: int) -> list[Picture]:
+        with self._condition:
+            assert self._condition.wait_for(lambda: len(self.pictures) >= count, 5)
+            return list(self.pictures)
+
+
+def composer(notice: str = "", frozen_s: float = 60.0, grace_s: float = 1.0) -> Composer:
+    def failed(name: str, error: BaseException) -> None:
+        raise AssertionError(f"{name} failed") from error
+
+    return Composer(
+        "composer", blank_wh=(64, 48), source_notice=lambda: notice, notices=tuple, on_error=failed,
+        grace_s=grace_s, frozen_s=frozen_s,
+    )  # fmt: skip
+
+
+def frame(seq: int) -> Frame:
+    return Frame(seq, now_ns(), np.full((480, 640, 3), 90, np.uint8))
+
+
+def test_a_frame_waits_for_its_own_observation() -> None:
+    stage, viewer = composer(), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    stage.observe(Observation(0, now_ns(), ()))
+    stage.frames.put(frame(1))
+    stage.observe(Observation(1, now_ns(), (a_face(),)))
+    picture = viewer.wait_for(1)[0]
+    assert picture.seq == 1
+    assert (picture.image_rgb[:480] != 90).any(), "the face of this very frame is painted"
+    assert stage.worker.stop()
+
+
+def test_a_dead_vision_does_not_hold_pictures_up() -> None:
+    stage, viewer = composer(grace_s=30.0), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    for seq in range(1, 4):
+        stage.frames.put(frame(seq))
+        viewer.wait_for(seq)
+    assert [each.seq for each in viewer.pictures] == [1, 2, 3]
+    assert stage.worker.stop()
+
+
+def test_a_lost_source_gives_dimmed_pictures_and_never_silence() -> None:
+    stage, viewer = composer(notice="camera lost"), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    blank = viewer.wait_for(1)[0]
+    assert blank.size_wh[0] == 64
+    stage.frames.put(frame(1))
+    viewer.wait_for(2)
+    last = viewer.wait_for(4)[-1]
+    assert last.size_wh[0] == 640
+    assert last.image_rgb[300, 100].max() < 45
+    assert stage.worker.stop()
+
+
+def test_without_viewers_nothing_is_painted() -> None:
+    stage, viewer = composer(), Viewer()
+    stage.worker.start()
+    stage.frames.put(frame(1))
+    stage.frames.put(frame(2))
+    stage.pictures.subscribe(viewer)
+    stage.frames.put(frame(3))
+    viewer.wait_for(1)
+    assert stage.worker.stop()
+    assert stage.rate.count == len(viewer.pictures)

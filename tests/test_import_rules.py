@@ -1,0 +1,70 @@
+"""Who may import what: the rules that keep the parts apart."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+THREADS = (
+    "realtime.capture.thread",
+    "realtime.vision.thread",
+    "realtime.inference.thread",
+    "realtime.picture.thread",
+)
+
+
+def imported(path: Path) -> set[str]:
+    """The modules a file imports, anywhere in it, by their full names."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+@pytest.mark.parametrize("path", files("realtime"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_realtime_keeps_its_heavy_imports_in_their_rooms(path: Path) -> None:
+    inside = path.relative_to(ROOT).as_posix()
+    if inside != "realtime/vision/landmarks.py":
+        assert "mediapipe" not in roots(path)
+    if not inside.startswith("realtime/serving/"):
+        assert not roots(path) & {"aiortc", "aiohttp", "asyncio"}
+
+
+@pytest.mark.parametrize("path", files("models"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_models_need_torch_numpy_and_safetensors_only(path: Path) -> None:
+    if path.relative_to(ROOT).parts[:2] != ("models", "training"):
+        assert not roots(path) & {
+            "realtime",
+            "cv2",
+            "mediapipe",
+            "aiortc",
+            "av",
+            "aiohttp",
+            "torchvision",
+            "timm",
+        }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for part in ("vision", "inference", "picture") for path in files(f"realtime/{part}")
+     if path.name != "thread.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)  # fmt: skip
+def test_stages_know_nothing_of_threads_and_wiring(path: Path) -> None:
+    names = imported(path)
+    assert not names & {"realtime.worker", "realtime.pipeline", "realtime.offline", "realtime.cli", *THREADS}

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from realtime.worker import Worker
+
+
+def test_setup_steps_and_teardown_run_on_one_thread() -> None:
+    names: list[str] = []
+    stepped = threading.Event()
+
+    def note() -> None:
+        names.append(threading.current_thread().name)
+
+    def step() -> None:
+        note()
+        stepped.set()
+
+    worker = Worker("w", step, setup=note, teardown=note)
+    worker.start()
+    worker.start()
+    assert stepped.wait(5)
+    assert worker.stop()
+    assert worker.stop()
+    assert not worker.alive
+    assert set(names) == {"w"}
+    assert len(names) >= 3
+
+
+def test_first_error_is_kept_reported_and_torn_down(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[tuple[str, BaseException]] = []
+    torn = threading.Event()
+
+    def step() -> None:
+        raise RuntimeError("boom")
+
+    worker = Worker("bad", step, teardown=torn.set, on_error=lambda name, error: told.append((name, error)))
+    worker.start()
+    assert torn.wait(5)
+    assert worker.stop()
+    assert str(worker.error) == "boom"
+    assert [name for name, _ in told] == ["bad"]
+    assert "bad ended with an error" in caplog.text
+
+
+def test_stop_before_start_and_start_after_stop_do_nothing() -> None:
+    worker = Worker("w", lambda: None)
+    assert worker.stop()
+    worker.start()
+    assert not worker.alive
+
+
+def test_a_thread_that_does_not_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    release = threading.Event()
+    entered = threading.Event()
+
+    def step() -> None:
+        entered.set()
+        release.wait(30)
+
+    worker = Worker("slow", step)
+    worker.start()
+    assert entered.wait(5)
+    assert not worker.stop(timeout_s=0.01)
+    assert "thread slow did not end" in caplog.text
+    release.set()
+    assert worker.stop()
