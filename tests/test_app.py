@@ -15,7 +15,7 @@ import aiohttp
 import av
 import numpy as np
 import pytest
-from aiortc import RTCSessionDescription, VideoStreamTrack
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCSessionDescription, VideoStreamTrack
 
 from realtime.config import Config
 from realtime.errors import ServeError
@@ -361,9 +361,12 @@ def test_a_server_that_stops_ends_its_event_readers(running: Running) -> None:
 # --- a camera in the browser --------------------------------------------------------------------------
 
 
-async def send_camera(running: Running, session: aiohttp.ClientSession) -> tuple[int, str, Any]:
+async def send_camera(
+    running: Running, session: aiohttp.ClientSession, *others: MediaStreamTrack
+) -> tuple[int, str, Any]:
     pc = connection()
-    pc.addTransceiver(VideoStreamTrack(), direction="sendonly")
+    for track in (*others, VideoStreamTrack()):
+        pc.addTransceiver(track, direction="sendonly")
     await pc.setLocalDescription(await pc.createOffer())
     async with session.post(running.url + "/whip", data=pc.localDescription.sdp, headers=SDP) as response:
         text = await response.text()
@@ -402,6 +405,20 @@ def test_a_sent_camera_comes_back_and_ends_with_a_change_of_source(running: Runn
 
     asyncio.run(main())
     assert status_of(running)["senders"] == []
+
+
+def test_sound_beside_the_picture_is_declined(running: Running) -> None:
+    async def main() -> None:
+        running.stream.set_source("browser")
+        async with aiohttp.ClientSession() as session:
+            status, _, pc = await send_camera(running, session, AudioStreamTrack())
+            assert status == 201
+            answer = pc.remoteDescription.sdp
+            assert answer.index("m=audio") < answer.index("a=inactive") < answer.index("m=video")
+            await until(lambda: running.stream.pushed.put_count > 3)
+            await pc.close()
+
+    asyncio.run(main())
 
 
 def test_a_camera_is_refused_while_the_source_is_another(running: Running) -> None:

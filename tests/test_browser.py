@@ -210,6 +210,23 @@ def test_results_that_stop_do_not_stay_on_screen(page: Any, site: Site) -> None:
     assert page.locator(".face").count() == 0
 
 
+def test_a_picture_of_another_size_is_shown_without_a_new_connection(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    site.stream.size_wh = (1280, 864)
+    page.evaluate("""() => new Promise((resolve) => {
+      const video = document.getElementById("video");
+      const check = () => (video.videoWidth === 1280 ? resolve() : setTimeout(check, 50));
+      check();
+    })""")
+    page.evaluate(WATCH_PICTURES, 20)
+    colour = np.array(page.evaluate(READ_COLOUR, [20, 864 - PATCH_SIDE + 20, PATCH_SIDE - 40]))
+    assert np.abs(colour - PATCH_RGB).max() < 14
+    status = page.evaluate("fetch('/api/status').then((r) => r.json())")
+    assert status["viewers"]["now"] == 1
+    assert status["viewers"]["ended"] == {}
+    assert status["encoders"][0]["size"] == [1280, 864]
+
+
 def test_two_viewers_share_one_encoder(browser: Any, site: Site) -> None:
     with new_page(browser) as first, new_page(browser) as second:
         watch(first, site.url)

@@ -86,6 +86,7 @@ async function refreshSources() {
 
 function showFacts() {
   const { model, source, viewers } = status ?? {};
+  const delay = status?.latency_ms?.frame_to_picture?.median;
   const running = watcher.running;
   const lost = source?.state === "lost" ? ` (${TEXT.cameraLost})` : "";
   const facts = [
@@ -94,6 +95,7 @@ function showFacts() {
     [TEXT.source, source ? `${source.name}${lost}` : TEXT.unknown],
     [TEXT.model, model ? [model.name, model.device].filter(Boolean).join(", ") : TEXT.unknown],
     [TEXT.viewers, viewers ? String(viewers.now) : TEXT.unknown],
+    [TEXT.delay, running && delay !== undefined ? TEXT.ms(delay) : TEXT.unknown],
   ];
   const items = facts.map(([name, value]) => fact(name, value));
   if (model && model.trained === false) items[3].lastElementChild.append(note(TEXT.untrained));
