@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,8 +24,31 @@ from realtime.values import Frame, Prediction
 MAX_SIDE = 1920  # as live
 
 
+@dataclass(slots=True)
+class Summary:
+    """What was in the file: frames, frames with a face, predictions."""
+
+    frames: int = 0
+    with_face: int = 0
+    predictions: int = 0
+
+
 def run_offline(config: Config) -> int:
-    """Processes the file that the settings name and writes what they ask for; returns the exit code.
+    """Processes the file that the settings name and says what was in it; returns the exit code.
+
+    Raises:
+        IfddLiveError: as `process_file`.
+    """
+    summary = process_file(config)
+    print(
+        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def process_file(config: Config) -> Summary:
+    """Processes the file that the settings name and writes what they ask for.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
@@ -36,7 +60,7 @@ def run_offline(config: Config) -> int:
     predictions: list[Prediction] = []
     painter = Painter()
     notices = () if engine.spec.trained else ("untrained weights",)
-    frames = faces = windows = 0
+    summary = Summary()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         landmarker = build_landmarker(config)
@@ -46,17 +70,17 @@ def run_offline(config: Config) -> int:
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
-            tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, file=sys.stderr)
+            tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
         )
         while (taken := source.read()) is not None:
-            if taken is NoPicture.YET:
+            if isinstance(taken, NoPicture):
                 continue
-            frame = Frame(frames, taken[1], fit(taken[0], MAX_SIDE))
-            frames += 1
+            frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))
+            summary.frames += 1
             observation = vision.process(frame)
-            faces += bool(observation.faces)
+            summary.with_face += bool(observation.faces)
             inference.step((feed,))
-            windows += len(predictions)
+            summary.predictions += len(predictions)
             for prediction in predictions:
                 painter.note(prediction)
             if events is not None:
@@ -68,5 +92,4 @@ def run_offline(config: Config) -> int:
             if video is not None:
                 video.write(painter.paint(frame, observation, notices))
             bar.update()
-    print(f"{frames} frames, a face in {faces}, {windows} predictions", file=sys.stderr)
-    return 0
+    return summary

@@ -23,7 +23,8 @@ def face_landmarks(x: float = 320.0, y: float = 240.0, size: float = 200.0, angl
     points[10], points[152] = (0, -0.5, 0), (0, 0.5, 0)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points[:, :2] = points[:, :2] @ rotation.T
-    return (points * size + np.array([x, y, 0])).astype(np.float32)
+    placed: FloatArray = (points * size + np.array([x, y, 0])).astype(np.float32)
+    return placed
 
 
 def a_face(face_id: int = 1, quality: Quality = GOOD) -> Face:

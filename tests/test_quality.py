@@ -16,7 +16,8 @@ def turned(yaw_deg: float = 0.0, pitch_deg: float = 0.0) -> FloatArray:
     # the person's left is the picture's right: the left side of the face moves away from the camera
     around_y = np.array([[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]])
     around_x = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
-    return (points @ (around_y @ around_x).T + [320, 240, 0]).astype(np.float32)
+    placed: FloatArray = (points @ (around_y @ around_x).T + [320, 240, 0]).astype(np.float32)
+    return placed
 
 
 @pytest.mark.parametrize("angle", [-30.0, -10.0, 0.0, 20.0])

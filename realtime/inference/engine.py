@@ -50,11 +50,11 @@ class Reading:
 class Engine:
     """Owns the model and its device. Made and used by one thread, the process's inference thread.
 
-    For a model that encodes frames one by one (`streaming`), each crop is encoded once and its features
+    For a StreamingModel, which encodes frames one by one, each crop is encoded once and its features
     stay on the device until they are too old for any window; a window then costs ISSM, LADM and head only.
     """
 
-    def __init__(self, model: torch.nn.Module, device: str = "auto") -> None:
+    def __init__(self, model: models.Model, device: str = "auto") -> None:
         """Moves the model to its device.
 
         Args:
@@ -70,8 +70,9 @@ class Engine:
             raise WeightsError("device: expected a CUDA device, got none that torch can use")
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
-        self.spec: models.ModelSpec = model.spec  # type: ignore[assignment]
-        self.streaming = bool(getattr(model, "streaming", False))
+        self.spec = model.spec
+        # its encoder and reader, where frames are encoded one by one
+        self._cached = model if isinstance(model, models.StreamingModel) else None
         self._features: dict[Hashable, OrderedDict[int, torch.Tensor]] = {}
         self.encoded = 0  # crops encoded so far
         self.windows = 0  # windows read so far
@@ -92,7 +93,7 @@ class Engine:
         if not kept:
             return [None] * len(requests)
         batch = torch.stack(kept)
-        output = self.model.read(batch) if self.streaming else self.model(batch)  # type: ignore[operator]
+        output = self.model(batch) if self._cached is None else self._cached.read(batch)
         readings = self._readings(output, started_ns)
         self.windows += len(kept)
         return [None if clip is None else next(readings) for clip in clips]
@@ -110,7 +111,7 @@ class Engine:
 
     def _clip(self, request: Request) -> torch.Tensor | None:
         """The window as (T,C,h,w) features, or as a (3,T,S,S) clip for a model that wants pixels."""
-        if not self.streaming:
+        if self._cached is None:
             tensor = self._to_tensor(request, request.window.serials)
             return None if tensor is None else tensor.transpose(0, 1)  # T 3 S S -> 3 T S S
         cache = self._features.setdefault(request.key, OrderedDict())
@@ -120,7 +121,7 @@ class Engine:
             tensor = self._to_tensor(request, new)
             if tensor is None:
                 return None
-            encoded = self.model.encode(tensor)  # type: ignore[operator]
+            encoded = self._cached.encode(tensor)
             self.encoded += len(new)
             cache.update(zip(new.tolist(), encoded, strict=True))
         clip = torch.stack([cache[int(each)] for each in serials])

@@ -68,7 +68,8 @@ class Painter:
         draw_notices(image, notices)
         largest = max(faces, key=lambda face: face.quality.size_px, default=None)
         canvas[height:] = self._strip_of(width, None if largest is None else shown.get(largest.face_id))
-        return Picture(frame.seq, frame.t_ns, cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420), canvas)
+        yuv420p = cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
+        return Picture(frame.seq, frame.t_ns, yuv420p, canvas)
 
     def _current(self, t_ns: int, observation: Observation | None) -> dict[int, Prediction]:
         """The predictions that may be shown at `t_ns`: of faces that are there, and not stale."""
