@@ -265,9 +265,39 @@ def test_the_viewers_own_camera_is_sent_on_a_click_and_comes_back(page: Any, sit
     assert status["source"]["source"] == "demo"
 
 
-def wait_for_pushes(page: Any, site: Site) -> None:
+def test_the_camera_is_offered_again_after_stop_and_start(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    page.get_by_label("Source").select_option("browser")
+    page.get_by_role("button", name="Turn the camera on").click()
+    wait_for_pushes(page, site)
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#camera-on").wait_for(state="hidden")
+    assert not page.locator("#consent").is_visible()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Turn the camera on").click()
+    page.locator("#camera-on").wait_for()
+    pushed = site.stream.pushed.put_count
+    page.locator(LIVE).wait_for()
+    page.evaluate(WATCH_PICTURES, 60)
+    assert site.stream.pushed.put_count > pushed
+
+
+def test_a_camera_whose_connection_was_lost_is_sent_again(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    page.get_by_label("Source").select_option("browser")
+    page.get_by_role("button", name="Turn the camera on").click()
+    wait_for_pushes(page, site)
+    site.restart()
+    page.locator("#state[data-state=reconnecting]").wait_for()
+    pushed = site.stream.pushed.put_count
+    page.locator(LIVE).wait_for()
+    wait_for_pushes(page, site, pushed)
+    assert page.locator("#camera-on").is_visible()
+
+
+def wait_for_pushes(page: Any, site: Site, before: int = 0) -> None:
     for _ in range(100):
-        if site.stream.pushed.put_count > 30:
+        if site.stream.pushed.put_count > before + 30:
             page.evaluate(WATCH_PICTURES, 5)
             return
         page.wait_for_timeout(100)
