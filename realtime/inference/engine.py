@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from models.preprocess import to_tensor
 
 import models
+from models.preprocess import to_tensor
 from realtime.clock import NS_PER_MS, now_ns
 from realtime.errors import WeightsError
 from realtime.values import FloatArray
