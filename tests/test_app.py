@@ -482,19 +482,27 @@ def test_an_address_that_others_can_reach_is_refused() -> None:
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
 
 
-def test_a_failing_encoder_shows_in_the_health(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("codec broke")
 
-    monkeypatch.setattr("realtime.serving.encoder.Coder.encode", fail)
-
     async def main() -> None:
-        async with watcher(running.url, "H264"):
+        with monkeypatch.context() as broken:
+            broken.setattr("realtime.serving.encoder.Coder.encode", fail)
+            first = watcher(running.url, "H264")
+            one = await first.__aenter__()
             wanted = {"ok": False, "problems": ["encoder-h264-main: RuntimeError: codec broke"]}
             await asyncio.to_thread(wait_for, lambda: status_of(running)["health"] == wanted)
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 503
+        async with watcher(running.url, "H264") as second:
+            await second.frames(3)
+            await one.frames(3)
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200
+        await first.__aexit__(None, None, None)
 
     asyncio.run(main())
-    wait_for(lambda: request(running.url + "/healthz")[0] == 200)
 
 
 def test_the_streams_are_told_apart() -> None:
