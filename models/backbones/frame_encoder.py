@@ -84,6 +84,30 @@ class PlainBlock(nn.Module):
         return torch.relu(self.body(features))
 
 
+class DepthwiseBlock(nn.Module):
+    """A depthwise 7x7 convolution, then a two-layer perceptron of each place (ConvNeXt's block).
+
+    With batch norm instead of layer norm, which is cheaper on small maps.
+    """
+
+    def __init__(self, wide_in: int, wide_out: int, stride: int) -> None:
+        super().__init__()
+        same = stride == 1 and wide_in == wide_out
+        self.shrink = nn.Identity() if same else conv_norm(wide_in, wide_out, 3, stride)
+        self.body = nn.Sequential(
+            conv_norm(wide_out, wide_out, 7, groups=wide_out),
+            nn.Conv2d(wide_out, 3 * wide_out, 1),
+            nn.GELU(),
+            nn.Conv2d(3 * wide_out, wide_out, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N,C,h,w) to (N,C',h/stride,w/stride)."""
+        features = self.shrink(features)
+        out: Tensor = features + self.body(features)
+        return out
+
+
 def _encoder(
     block: Callable[[int, int, int], nn.Module], stem: int, widths: tuple[int, ...], depths: tuple[int, ...]
 ) -> Callable[[int], nn.Sequential]:
@@ -106,6 +130,7 @@ ENCODERS: dict[str, Callable[[int], nn.Sequential]] = {
     "resnet": _encoder(BasicBlock, 32, (64, 128, 192), (2, 2, 2)),
     "resnet-narrow": _encoder(BasicBlock, 24, (48, 96, 160), (1, 2, 2)),
     "plain": _encoder(PlainBlock, 32, (64, 128, 192), (3, 3, 3)),
+    "depthwise": _encoder(DepthwiseBlock, 32, (64, 112, 176), (1, 2, 2)),
     "inverted": _encoder(InvertedResidual, 24, (32, 64, 128), (2, 3, 3)),
 }
 

@@ -105,7 +105,7 @@ class Splitter(nn.Module):
         frames = features.flatten(0, 1)  # B*T C h w
         if frames.shape[2:] != (self.grid, self.grid):
             frames = F.adaptive_avg_pool2d(frames, self.grid)
-        tokens = F.gelu(self.describe(frames)).view(batch, steps, -1).float()
+        tokens = F.gelu(self.describe(frames)).reshape(batch, steps, -1).float()
         # In float32 under autocast too: with 8 bits of mantissa an index near 8 would err by 0.03.
         with torch.autocast(features.device.type, enabled=False):
             return tokens @ tokens.transpose(1, 2) * self.scale
