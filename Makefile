@@ -41,13 +41,13 @@ $(PYTHON):
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(PYTHON)
 	@echo "installing what IFDD Live needs into $(VENV); the first time this takes some minutes"
-	@$(PYTHON) -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@$(PYTHON) -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@$(PYTHON) -c 'import cv2' || { echo "OpenCV cannot load its system libraries;" \
 	  "on Debian and Ubuntu: apt install libgl1 libglib2.0-0 libegl1 libgles2" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/.installed
-	@$(PYTHON) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 clean:

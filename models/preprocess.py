@@ -14,7 +14,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def to_tensor(crops: Tensor, spec: ModelSpec) -> Tensor:
-    """A crop's middle as a model takes it: resized with antialiasing, in [0,1], greyed where asked, normalised.
+    """A crop's middle as a model takes it: resized with antialiasing, 0..1, greyed where asked, normalised.
 
     Args:
         crops: (N,H,W,3) uint8, RGB.

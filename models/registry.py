@@ -9,11 +9,13 @@ from typing import Any
 from models.errors import ModelError
 from models.ial.network import IalGca
 from models.ifdd.network import IfddMvit
+from models.ifdd.region_network import IfddVit
 from models.ifdd.streaming import IfddStream
 from models.model import Model
 from models.spec import ModelSpec, check_names, field_names
 
 KINETICS_MEAN, KINETICS_STD = (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # the constructor takes the specification, and its other arguments are the model's options
 _ENTRIES: dict[str, tuple[ModelSpec, type[Model]]] = {
@@ -24,6 +26,7 @@ _ENTRIES: dict[str, tuple[ModelSpec, type[Model]]] = {
             ModelSpec("ifdd-mvit-s", 16, 224, mean=KINETICS_MEAN, std=KINETICS_STD, options={"depth": "s"}),
             IfddMvit,
         ),
+        (ModelSpec("ifdd-vit", 16, 160, mean=IMAGENET_MEAN, std=IMAGENET_STD), IfddVit),
         (ModelSpec("ial-gca", 16, 112), IalGca),
         (
             ModelSpec("ifdd-stream", 16, 64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), grey=True),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -99,3 +101,12 @@ class Worker:
             log.exception("thread %s ended with an error", self.name)
             if self._on_error is not None:
                 self._on_error(self.name, error)
+
+
+def yield_to_others(niceness: int = 10) -> None:
+    """Lowers the calling thread's own priority, so that heavy work never holds the picture up.
+
+    Linux alone gives threads priorities of their own; elsewhere nothing happens.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

@@ -15,7 +15,7 @@ import aiohttp
 import av
 import numpy as np
 import pytest
-from aiortc import RTCSessionDescription, VideoStreamTrack
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCSessionDescription, VideoStreamTrack
 
 from realtime.config import Config
 from realtime.errors import ServeError
@@ -361,9 +361,12 @@ def test_a_server_that_stops_ends_its_event_readers(running: Running) -> None:
 # --- a camera in the browser --------------------------------------------------------------------------
 
 
-async def send_camera(running: Running, session: aiohttp.ClientSession) -> tuple[int, str, Any]:
+async def send_camera(
+    running: Running, session: aiohttp.ClientSession, *others: MediaStreamTrack
+) -> tuple[int, str, Any]:
     pc = connection()
-    pc.addTransceiver(VideoStreamTrack(), direction="sendonly")
+    for track in (*others, VideoStreamTrack()):
+        pc.addTransceiver(track, direction="sendonly")
     await pc.setLocalDescription(await pc.createOffer())
     async with session.post(running.url + "/whip", data=pc.localDescription.sdp, headers=SDP) as response:
         text = await response.text()
@@ -402,6 +405,20 @@ def test_a_sent_camera_comes_back_and_ends_with_a_change_of_source(running: Runn
 
     asyncio.run(main())
     assert status_of(running)["senders"] == []
+
+
+def test_sound_beside_the_picture_is_declined(running: Running) -> None:
+    async def main() -> None:
+        running.stream.set_source("browser")
+        async with aiohttp.ClientSession() as session:
+            status, _, pc = await send_camera(running, session, AudioStreamTrack())
+            assert status == 201
+            answer = pc.remoteDescription.sdp
+            assert answer.index("m=audio") < answer.index("a=inactive") < answer.index("m=video")
+            await until(lambda: running.stream.pushed.put_count > 3)
+            await pc.close()
+
+    asyncio.run(main())
 
 
 def test_a_camera_is_refused_while_the_source_is_another(running: Running) -> None:
@@ -465,19 +482,27 @@ def test_an_address_that_others_can_reach_is_refused() -> None:
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
 
 
-def test_a_failing_encoder_shows_in_the_health(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_one(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("codec broke")
 
-    monkeypatch.setattr("realtime.serving.encoder.Coder.encode", fail)
-
     async def main() -> None:
-        async with watcher(running.url, "H264"):
+        with monkeypatch.context() as broken:
+            broken.setattr("realtime.serving.encoder.Coder.encode", fail)
+            first = watcher(running.url, "H264")
+            one = await first.__aenter__()
             wanted = {"ok": False, "problems": ["encoder-h264-main: RuntimeError: codec broke"]}
             await asyncio.to_thread(wait_for, lambda: status_of(running)["health"] == wanted)
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 503
+        async with watcher(running.url, "H264") as second:
+            await second.frames(3)
+            await one.frames(3)
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200
+        await first.__aexit__(None, None, None)
 
     asyncio.run(main())
-    wait_for(lambda: request(running.url + "/healthz")[0] == 200)
 
 
 def test_the_streams_are_told_apart() -> None:

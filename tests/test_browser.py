@@ -210,6 +210,23 @@ def test_results_that_stop_do_not_stay_on_screen(page: Any, site: Site) -> None:
     assert page.locator(".face").count() == 0
 
 
+def test_a_picture_of_another_size_is_shown_without_a_new_connection(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    site.stream.size_wh = (1280, 864)
+    page.evaluate("""() => new Promise((resolve) => {
+      const video = document.getElementById("video");
+      const check = () => (video.videoWidth === 1280 ? resolve() : setTimeout(check, 50));
+      check();
+    })""")
+    page.evaluate(WATCH_PICTURES, 20)
+    colour = np.array(page.evaluate(READ_COLOUR, [20, 864 - PATCH_SIDE + 20, PATCH_SIDE - 40]))
+    assert np.abs(colour - PATCH_RGB).max() < 14
+    status = page.evaluate("fetch('/api/status').then((r) => r.json())")
+    assert status["viewers"]["now"] == 1
+    assert status["viewers"]["ended"] == {}
+    assert status["encoders"][0]["size"] == [1280, 864]
+
+
 def test_two_viewers_share_one_encoder(browser: Any, site: Site) -> None:
     with new_page(browser) as first, new_page(browser) as second:
         watch(first, site.url)
@@ -248,9 +265,39 @@ def test_the_viewers_own_camera_is_sent_on_a_click_and_comes_back(page: Any, sit
     assert status["source"]["source"] == "demo"
 
 
-def wait_for_pushes(page: Any, site: Site) -> None:
+def test_the_camera_is_offered_again_after_stop_and_start(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    page.get_by_label("Source").select_option("browser")
+    page.get_by_role("button", name="Turn the camera on").click()
+    wait_for_pushes(page, site)
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#camera-on").wait_for(state="hidden")
+    assert not page.locator("#consent").is_visible()
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Turn the camera on").click()
+    page.locator("#camera-on").wait_for()
+    pushed = site.stream.pushed.put_count
+    page.locator(LIVE).wait_for()
+    page.evaluate(WATCH_PICTURES, 60)
+    assert site.stream.pushed.put_count > pushed
+
+
+def test_a_camera_whose_connection_was_lost_is_sent_again(page: Any, site: Site) -> None:
+    watch(page, site.url)
+    page.get_by_label("Source").select_option("browser")
+    page.get_by_role("button", name="Turn the camera on").click()
+    wait_for_pushes(page, site)
+    site.restart()
+    page.locator("#state[data-state=reconnecting]").wait_for()
+    pushed = site.stream.pushed.put_count
+    page.locator(LIVE).wait_for()
+    wait_for_pushes(page, site, pushed)
+    assert page.locator("#camera-on").is_visible()
+
+
+def wait_for_pushes(page: Any, site: Site, before: int = 0) -> None:
     for _ in range(100):
-        if site.stream.pushed.put_count > 30:
+        if site.stream.pushed.put_count > before + 30:
             page.evaluate(WATCH_PICTURES, 5)
             return
         page.wait_for_timeout(100)

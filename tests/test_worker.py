@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
 
-from realtime.worker import Worker
+from realtime.worker import Worker, yield_to_others
 
 
 def test_setup_steps_and_teardown_run_on_one_thread() -> None:
@@ -67,3 +69,19 @@ def test_a_thread_that_does_not_end_is_named(caplog: pytest.LogCaptureFixture) -
     assert "thread slow did not end" in caplog.text
     release.set()
     assert worker.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities of their own")
+def test_yielding_lowers_this_thread_alone() -> None:
+    found: list[int] = []
+
+    def lower() -> None:
+        yield_to_others(7)
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=lower)
+    thread.start()
+    thread.join(5)
+    assert found == [7]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

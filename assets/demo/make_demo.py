@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -89,11 +89,17 @@ NEUTRAL = {
 }
 MUSCLES: dict[str, dict[str, float]] = {
     "smile": {"mouth_gap": 0.086, "corner_out": 0.08, "corner_up": 0.095, "pucker": -0.03, "lip_full": -0.6},
-    "brows_raised_open_mouth": {"mouth_gap": 0.2, "pucker": 0.22, "brow_raise": 0.08, "eye_closure": -0.15},
+    "brows_raised_open_mouth": {
+        "mouth_gap": 0.2,
+        "pucker": 0.1,
+        "corner_out": 0.03,
+        "brow_raise": 0.08,
+        "eye_closure": -0.15,
+    },
     "frown": {"brow_frown": 0.06, "corner_up": -0.055, "eye_closure": 0.15},
     "blink": {"eye_closure": 1.0},
     "eye_closure": {"eye_closure": 1.0},
-    "yawn": {"mouth_gap": 0.32, "pucker": 0.22, "brow_raise": 0.015, "eye_closure": 0.85},
+    "yawn": {"mouth_gap": 0.34, "pucker": 0.08, "corner_out": 0.03, "brow_raise": 0.015, "eye_closure": 0.85},
     "look_down": {"eye_closure": 0.3},
 }
 TURNS = {
@@ -139,11 +145,10 @@ def portrait() -> ImageU8:
     """The still, cut and enlarged so that the face is about 220 px high in the clip."""
     from skimage import data
 
+    astronaut: Callable[[], ImageU8] = data.astronaut
     scale = SUPERSAMPLING * 2.08
     left, top = 71, 3
-    still = cv2.bilateralFilter(
-        np.asarray(data.astronaut()), 5, 12, 2
-    )  # the blocks of its JPEG would be enlarged too
+    still = cv2.bilateralFilter(astronaut(), 5, 12, 2)  # the blocks of its JPEG would be enlarged too
     moved = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
     size_wh = (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING)
     enlarged = cv2.warpAffine(
@@ -179,7 +184,7 @@ def encode(path: Path) -> None:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.time_base = Fraction(1, FPS)
-        stream.options = {"crf": "24", "preset": "slow", "threads": "1", "g": "60"}
+        stream.options = {"crf": "20", "preset": "slow", "threads": "1", "g": "60"}
         for image in tqdm(pictures(), total=SECONDS * FPS, unit="frame"):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())

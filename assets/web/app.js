@@ -21,11 +21,16 @@ const watcher = new Watcher(video, showState, (result) => {
   faces.show(result);
 });
 let status = null;
+let changing = false; // a change of source is on its way
+let pending = false; // the camera was chosen here and is not allowed yet
+let declined = false;
+let missing = 0; // answers in a row that know of no sender while we send
 
 function showState(state, why) {
   const pill = get("state");
   pill.textContent = STATES[state];
   pill.dataset.state = state;
+  document.body.dataset.state = state;
   get("cover").textContent = COVERS[state];
   get("screen").dataset.state = state;
   get("toggle").textContent = watcher.running ? TEXT.stop : TEXT.start;
@@ -66,11 +71,28 @@ async function refreshStatus() {
   if (status && get("source").disabled) await refreshSources();
   const current = status?.source?.source;
   const select = get("source");
-  if (current !== undefined && document.activeElement !== select && get("consent").hidden) {
+  if (current !== undefined && !pending && document.activeElement !== select) {
     if ([...select.options].some((each) => each.value === current)) select.value = current;
   }
-  if (camera.on && current !== undefined && current !== "browser" && !changing) camera.close();
+  if (current !== undefined && !changing) superviseCamera(current, status.senders.length);
+  showConsent();
   showFacts();
+}
+
+// The camera goes off when the source becomes another, and is sent again when its connection was lost.
+function superviseCamera(current, senders) {
+  if (!camera.on) return;
+  if (current !== "browser") return camera.close();
+  missing = senders ? 0 : missing + 1;
+  if (missing >= 2) {
+    missing = 0;
+    camera.send().catch(() => {});
+  }
+}
+
+function showConsent() {
+  const wanted = status?.source?.source === "browser" && !status.senders.length && !declined && !changing;
+  get("consent").hidden = !watcher.running || camera.on || !(pending || wanted);
 }
 
 async function refreshSources() {
@@ -86,6 +108,7 @@ async function refreshSources() {
 
 function showFacts() {
   const { model, source, viewers } = status ?? {};
+  const delay = status?.latency_ms?.frame_to_picture?.median;
   const running = watcher.running;
   const lost = source?.state === "lost" ? ` (${TEXT.cameraLost})` : "";
   const facts = [
@@ -94,6 +117,7 @@ function showFacts() {
     [TEXT.source, source ? `${source.name}${lost}` : TEXT.unknown],
     [TEXT.model, model ? [model.name, model.device].filter(Boolean).join(", ") : TEXT.unknown],
     [TEXT.viewers, viewers ? String(viewers.now) : TEXT.unknown],
+    [TEXT.delay, running && delay !== undefined ? TEXT.ms(delay) : TEXT.unknown],
   ];
   const items = facts.map(([name, value]) => fact(name, value));
   if (model && model.trained === false) items[3].lastElementChild.append(note(TEXT.untrained));
@@ -115,8 +139,6 @@ function note(text) {
   element.textContent = text;
   return element;
 }
-
-let changing = false;
 
 async function chooseSource(text) {
   changing = true;
@@ -140,35 +162,43 @@ async function chooseSource(text) {
 }
 
 async function turnCameraOn() {
-  get("consent").hidden = true;
   try {
     await camera.open();
+    await chooseSource("browser");
   } catch (error) {
     say(error.name === "NotAllowedError" ? TEXT.cameraDenied : TEXT.cameraFailed(error.message));
-    return refreshStatus();
+    declined = true;
   }
-  await chooseSource("browser");
+  pending = false;
+  await refreshStatus();
 }
 
 get("toggle").addEventListener("click", () => {
   if (watcher.running) {
     watcher.stop();
     camera.close();
+    pending = false;
   } else {
+    declined = false;
     watcher.start();
   }
+  showConsent();
   showFacts();
 });
 
 get("source").addEventListener("change", ({ target }) => {
-  get("consent").hidden = target.value !== "browser";
-  if (target.value === "browser") get("camera-yes").focus();
+  pending = target.value === "browser";
+  declined = false;
+  target.blur();
+  showConsent();
+  if (pending) get("camera-yes").focus();
   else chooseSource(target.value);
 });
 get("camera-yes").addEventListener("click", turnCameraOn);
 get("camera-no").addEventListener("click", () => {
-  get("consent").hidden = true;
-  get("source").blur();
+  pending = false;
+  declined = true;
+  showConsent(); // at once, not with the next answer of the server
   refreshStatus();
 });
 

@@ -27,14 +27,13 @@ export class Camera {
     this.#onChange(true);
   }
 
-  /** Sends the open camera. */
+  /** Sends the open camera; called again, it does so over a new connection. */
   async send() {
+    this.#session?.close();
+    this.#session = null;
     const connection = new RTCPeerConnection();
     const track = this.#media.getVideoTracks()[0];
     const { sender } = connection.addTransceiver(track, { direction: "sendonly", streams: [this.#media] });
-    connection.onconnectionstatechange = () => {
-      if (connection.connectionState === "failed") this.close();
-    };
     // a face must keep its size in pixels; rather fewer pictures than smaller ones
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";

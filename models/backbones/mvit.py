@@ -51,9 +51,11 @@ class Block(nn.Module):
             tokens = self.widen(normalised)
         if max(self.stride) == 1:
             return tokens
-        cells = tokens[:, 1:].transpose(1, 2).reshape(-1, tokens.shape[-1], *self.grid)  # B C t h w
-        cells = F.max_pool3d(cells, (1, 3, 3), self.stride, (0, 1, 1))
-        return torch.cat((tokens[:, :1], cells.flatten(2).transpose(1, 2)), 1)
+        batch, _, width = tokens.shape
+        # B 1+t*h*w C -> B*t C h w, channels last in memory: the pool runs in each step alone
+        cells = tokens[:, 1:].reshape(-1, *self.grid[1:], width).permute(0, 3, 1, 2)
+        cells = F.max_pool2d(cells, 3, self.stride[1:], 1).permute(0, 2, 3, 1)
+        return torch.cat((tokens[:, :1], cells.reshape(batch, -1, width)), 1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B,1+N,wide_in) to (B,1+N',width)."""
@@ -69,7 +71,7 @@ class Mvit(nn.Module):
     Args:
         depth: "xs" (10 blocks) or "s" (16).
         frames: 8, 16 or 32; all give 8 time steps.
-        size: side in pixels, a multiple of 32.
+        size: side in pixels, a multiple of 16; of 32 for clean halvings.
         drop_path: stochastic depth of the last block; it rises evenly from 0.
 
     Raises:
@@ -80,8 +82,8 @@ class Mvit(nn.Module):
         super().__init__()
         if frames not in (8, 16, 32):
             raise ModelError(f"frames: expected 8, 16 or 32, got {frames}")
-        if size % 32 or size <= 0:
-            raise ModelError(f"size: expected a multiple of 32 pixels, got {size}")
+        if size % 16 or size < 32:
+            raise ModelError(f"size: expected a multiple of 16 pixels from 32 on, got {size}")
         self.stem = nn.Conv3d(3, HEAD, (3, 7, 7), (1 if frames == 8 else 2, 4, 4), padding=(1, 3, 3))
         self.halve = nn.AvgPool3d((2, 1, 1)) if frames == 32 else nn.Identity()
         self.class_token = nn.Parameter(torch.zeros(HEAD))
@@ -90,6 +92,7 @@ class Mvit(nn.Module):
         blocks: list[nn.Module] = []
         for stage, count in enumerate(BLOCKS[depth]):
             width, reduction = HEAD * 2**stage, 8 // 2**stage
+            self.fine_side = grid[1]  # in the end that of stage 3
             for index in range(count):
                 first = stage > 0 and index == 0
                 block = Block(

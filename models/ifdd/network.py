@@ -25,7 +25,8 @@ class IfddMvit(Model):
     """MViTv2 backbone, pyramid aggregation, ISSM, LADM, refinement, compression, head.
 
     Args:
-        spec: frames (8, 16 or 32), size (a multiple of 32) and labels are read.
+        spec: frames (8, 16 or 32), size (a multiple of 16; of 32 for clean halvings) and labels are
+            read.
         depth: "xs" (10 blocks, the paper's) or "s" (16).
         reading: names and values of `models.ifdd.reading.IfddReading`; None for its defaults.
     """
@@ -50,14 +51,14 @@ class IfddMvit(Model):
     def features(self, clip: Tensor) -> Tensor:
         """The aggregated backbone features (B,8,C,S/32,S/32) of clips (B,3,T,S,S)."""
         stage3, stage4 = self.backbone(clip)
-        side, steps = self.backbone.side, STEPS
+        sides = (self.backbone.fine_side, self.backbone.side)
         # B 1+T*h*w C -> B*T C h w
         fine, coarse = (
-            tokens[:, 1:].reshape(-1, rows, rows, tokens.shape[-1]).permute(0, 3, 1, 2)
-            for tokens, rows in ((stage3, 2 * side), (stage4, side))
+            tokens[:, 1:].reshape(-1, side, side, tokens.shape[-1]).permute(0, 3, 1, 2)
+            for tokens, side in zip((stage3, stage4), sides, strict=True)
         )
         mixed: Tensor = self.pyramid(fine, coarse)
-        return mixed.reshape(-1, steps, *mixed.shape[1:])
+        return mixed.reshape(-1, STEPS, *mixed.shape[1:])
 
     def forward(self, clip: Tensor) -> Output:
         """Reads clips (B,3,T,S,S).

@@ -28,6 +28,20 @@ def relative_index(queries: int, keys: int) -> Tensor:
     return (query + key).long()
 
 
+def key_places(grid: Grid) -> Tensor:
+    """For each key a 1 at its time, at its row and at its column.
+
+    Returns:
+        (1+t*h*w, t+h+w) float32; the class token, first, has none.
+    """
+    time, rows, columns = (
+        torch.eye(side).view(*(side if a == axis else 1 for a in range(3)), side)
+        for axis, side in enumerate(grid)
+    )
+    parts = torch.cat([each.expand(*grid, -1) for each in (time, rows, columns)], -1)
+    return F.pad(parts.flatten(0, 2), (0, 0, 1, 0))
+
+
 class Pooler(nn.Module):
     """Depthwise 3x3x3 convolution over the grid, the same kernels for every head, then LayerNorm.
 
@@ -83,31 +97,50 @@ class PoolingAttention(nn.Module):
             nn.init.trunc_normal_(table, std=0.02)
             setattr(self, f"relative_{axis}", table)
             self.register_buffer(f"index_{axis}", relative_index(queries, keys), persistent=False)
+        self.register_buffer("place", key_places(self.key_grid), persistent=False)
 
-    def relative(self, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def relative(self, query: Tensor) -> Tensor:
         """What each grid query adds to the logits, for each time, row and column of the keys.
 
         Args:
             query: (B,heads,t*h*w,d), pooled, without the class token, not scaled.
 
         Returns:
-            (B,heads,t,h,w,K) each, with K the keys' times, rows, columns.
+            (B,heads,t*h*w,K): the keys' times, then their rows, then their columns.
         """
         query = query.view(*query.shape[:2], *self.query_grid, query.shape[-1])
-        table_t = self.get_parameter("relative_t")[self.get_buffer("index_t")]  # t K d
-        table_h = self.get_parameter("relative_h")[self.get_buffer("index_h")]
-        table_w = self.get_parameter("relative_w")[self.get_buffer("index_w")]
-        return (
-            torch.einsum("bnthwd,tkd->bnthwk", query, table_t),
-            torch.einsum("bnthwd,hkd->bnthwk", query, table_h),
-            torch.einsum("bnthwd,wkd->bnthwk", query, table_w),
-        )
+        axes = []
+        for axis in "thw":
+            table = self.get_parameter(f"relative_{axis}")[self.get_buffer(f"index_{axis}")]  # axis K d
+            axes.append(torch.einsum(f"bnthwd,{axis}kd->bnthwk", query, table))
+        return torch.cat(axes, -1).flatten(2, 4)
 
-    def bias(self, query: Tensor) -> Tensor:
-        """The relative positions as a bias (B,heads,1+Q,1+K); row and column of the class token are 0."""
-        by_time, by_row, by_column = self.relative(query[:, :, 1:])
-        grid = by_time[..., :, None, None] + by_row[..., None, :, None] + by_column[..., None, None, :]
-        return F.pad(grid.flatten(5).flatten(2, 4), (1, 0, 1, 0))
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """softmax(q k^T / sqrt(d) + R) v, with R folded into the product.
+
+        R(i,j) is the sum of three terms that depend on query i and on the time, the row and the column of
+        key j. As further channels of the query, against channels of the key that say its place (1 at its
+        time, its row and its column), it becomes part of q k^T: no (Q,K) bias is ever built, and a fused
+        kernel without bias does the rest. The class token has zeros there, as published.
+
+        Args:
+            query: (B,heads,1+Q,d). key, value: (B,heads,1+K,d). All pooled.
+
+        Returns:
+            (B,heads,1+Q,d).
+        """
+        width = value.shape[-1]
+        extra = sum(self.key_grid)
+        spare = -(width + extra) % 8  # fused kernels want multiples of 8
+        relative = F.pad(self.relative(query[:, :, 1:]), (0, spare, 1, 0))
+        place = self.get_buffer("place").to(key.dtype).expand(*key.shape[:2], -1, -1)
+        mixed = F.scaled_dot_product_attention(
+            torch.cat((query * self.scale, relative), -1),
+            torch.cat((key, F.pad(place, (0, spare))), -1),
+            F.pad(value, (0, extra + spare)),  # they also want one width for all three
+            scale=1.0,
+        )
+        return mixed[..., :width]
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B,1+N,wide_in), normalised, to (B,1+N',width)."""
@@ -116,9 +149,7 @@ class PoolingAttention(nn.Module):
         query = self.pool_query(joint[0], self.grid)
         key = self.pool_key(joint[1], self.grid)
         value = self.pool_value(joint[2], self.grid)
-        mixed = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=self.bias(query), scale=self.scale
-        )
+        mixed = self.attend(query, key, value)
         mixed = torch.cat((mixed[:, :, :1], mixed[:, :, 1:] + query[:, :, 1:]), 2)  # residual pooling
         out: Tensor = self.project(mixed.transpose(1, 2).flatten(2))
         return out

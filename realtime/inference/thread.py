@@ -10,7 +10,7 @@ from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.slot import Slot
 from realtime.stats import Durations, Rate
-from realtime.worker import Worker
+from realtime.worker import Worker, yield_to_others
 
 
 class Inference:
@@ -34,7 +34,7 @@ class Inference:
         self._lock = threading.Lock()
         self._due: Slot[bool] = Slot()
         self.worker = Worker(
-            "inference", self._step, setup=engine.warm_up, wake=self._due.close, on_error=on_error
+            "inference", self._step, setup=self._setup, wake=self._due.close, on_error=on_error
         )
 
     def add(self, feed: Feed) -> None:
@@ -50,6 +50,10 @@ class Inference:
     def wake(self) -> None:
         """Says that there may be a window due; any thread, returns at once."""
         self._due.put(True)
+
+    def _setup(self) -> None:
+        yield_to_others()
+        self.engine.warm_up()
 
     def _step(self) -> None:
         if self._due.take(0.5) is None:

@@ -86,7 +86,10 @@ class Broadcast:
         if self._closed:
             return
         self._tracks[track.codec].add(track)
-        if track.codec not in self._encoders:
+        present = self._encoders.get(track.codec)
+        if present is None or present.failed:
+            # whoever comes after a failure brings a new encoder, for those who wait, too
+            self.problems.pop(track.codec, None)
             encoder = SharedEncoder(
                 self.stream.name,
                 self.stream.pictures,
@@ -96,6 +99,9 @@ class Broadcast:
             )
             self._encoders[track.codec] = encoder
             encoder.start()
+            if present is not None:
+                present.request_stop()
+                self._ending.append(present)
 
     def _distribute(self, picture: EncodedPicture) -> None:
         for track in self._tracks[picture.codec]:

@@ -62,6 +62,9 @@ class CameraSender:
         self._connection.on("track", self._on_track)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(self._offer.text, "offer"))
+            for transceiver in self._connection.getTransceivers():
+                if transceiver.kind != "video":
+                    transceiver.direction = "inactive"
             await self._connection.setLocalDescription()
         except Exception as error:  # as for viewers: an SDP from outside is no bug
             raise ValueError(f"expected an SDP offer to send, got one that fails: {error}") from error

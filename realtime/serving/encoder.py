@@ -209,6 +209,11 @@ class SharedEncoder:
         return self._worker.alive
 
     @property
+    def failed(self) -> bool:
+        """True once an error has ended the thread."""
+        return self._worker.error is not None
+
+    @property
     def dropped(self) -> int:
         """How many pictures came while the one before was still waiting to be encoded."""
         return self._slot.dropped

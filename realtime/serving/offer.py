@@ -18,11 +18,16 @@ DIRECTIONS: dict[Role, tuple[str, ...]] = {
     "watch": ("recvonly", "sendrecv"),
     "send": ("sendonly", "sendrecv"),
 }
+# OBS and others always send sound beside the picture; it is declined in the answer.
+KINDS: dict[Role, frozenset[str]] = {
+    "watch": frozenset({"video", "application"}),
+    "send": frozenset({"video", "application", "audio"}),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """An offer with exactly one video section that fits the role.
+    """An offer with exactly one video section that fits the role, and no media that do not.
 
     Attributes:
         text: the SDP to be answered.
@@ -45,7 +50,7 @@ def read_offer(text: str, role: Role) -> Offer:
     text = without_names(text)
     parsed = parse_offer(text)
     videos = [media for media in parsed.media if media.kind == "video"]
-    others = sorted({media.kind for media in parsed.media} - {"video", "application"})
+    others = {media.kind for media in parsed.media} - KINDS[role]
     if len(videos) != 1 or others:
         kinds = [media.kind for media in parsed.media]
         raise ValueError(f"expected an offer with one video section and no other media, got {kinds}")

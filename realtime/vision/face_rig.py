@@ -9,6 +9,7 @@ curves, so that they fit whatever face the still shows. Pure functions of numpy 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ class HeadPose:
 class FaceFrame:
     """The face's own coordinates in a picture."""
 
-    def __init__(self, landmarks: npt.NDArray[np.floating]) -> None:
+    def __init__(self, landmarks: npt.NDArray[np.floating[Any]]) -> None:
         """Reads the frame off the landmarks.
 
         Args:
@@ -102,7 +103,7 @@ class FaceFrame:
         cos, sin = (left - right)[:2] / self.width_px
         self._turn: Float = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
 
-    def from_picture(self, points: npt.NDArray[np.floating]) -> Float:
+    def from_picture(self, points: npt.NDArray[np.floating[Any]]) -> Float:
         """(N,3) pixels to (N,3) face units."""
         return np.asarray((points - self.origin) @ self._turn.T / self.width_px)
 

@@ -11,6 +11,8 @@ Pure numpy and cv2; any thread.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,7 @@ RINGS = (1.05, 1.11, 1.19, 1.29, 1.41)  # copies of the face's outline, scaled a
 class FacePuppet:
     """Makes pictures of one still's face in other expressions and poses."""
 
-    def __init__(self, still_rgb: ImageU8, landmarks: npt.NDArray[np.floating]) -> None:
+    def __init__(self, still_rgb: ImageU8, landmarks: npt.NDArray[np.floating[Any]]) -> None:
         """Prepares mesh and textures.
 
         Args:
@@ -43,15 +45,19 @@ class FacePuppet:
         self._still = still_rgb
         self._frame = FaceFrame(landmarks)
         self._face = self._frame.from_picture(landmarks[:MESH_COUNT])
-        surround = _surround(self._face, self._frame, still_rgb.shape[:2])
+        surround = _surround(self._face, self._frame, (still_rgb.shape[0], still_rgb.shape[1]))
         points: Float = np.concatenate([self._face, surround])
         skull = _delaunay(self._frame.to_picture(points)[:, :2])
-        front = self._face_triangles()
-        self._is_hole = np.repeat(_fills_hole(front), 4)
+        contours = [face_rig.UPPER_LIP, face_rig.LOWER_LIP, *face_rig.EYES[0], *face_rig.EYES[1]]
+        blend = np.concatenate([np.eye(MESH_COUNT), *(_between(each) for each in contours)])
+        front = self._face_triangles(blend)
+        self._is_hole = np.repeat(_fills_hole(front, blend), 4)
         self._skull, skull_ends = _subdivide(skull, len(points))
-        self._front, self._front_ends = _subdivide(front, MESH_COUNT)
+        self._front, front_ends = _subdivide(front, len(blend))
+        # The face's vertices are mixtures of landmarks: (V,468), rows sum to 1.
+        self._blend = np.concatenate([blend, blend[front_ends].mean(axis=1)])
         self._skull_points = np.concatenate([points, points[skull_ends].mean(axis=1)])
-        self._front_points = np.concatenate([self._face, self._face[self._front_ends].mean(axis=1)])
+        self._front_points = self._blend @ self._face
         for each in (self._skull_points, self._front_points):
             each[:, 2] = _smooth_depth(points, each)
         self._weights = _head_weight(self._face, self._skull_points)
@@ -62,7 +68,7 @@ class FacePuppet:
         texture[list(face_rig.LOWER_LIP[1:-1]), 1] += 0.012 + 0.02 * np.exp(-from_corner / 1.0)
         for upper, _ in face_rig.EYES:
             texture[list(upper[1:-1]), 1] -= 0.008
-        self._front_texture = np.concatenate([texture, texture[self._front_ends].mean(axis=1)])
+        self._front_texture = self._blend @ texture
         self._inside = _paint_mouth(still_rgb, self._face, self._frame)
 
     def render(self, expression: Expression, pose: HeadPose) -> ImageU8:
@@ -80,8 +86,7 @@ class FacePuppet:
 
     def render_shape(self, face: Float, pose: HeadPose) -> ImageU8:
         """The face with its landmarks at `face`, (468,3) in face units, and that pose."""
-        change = face - self._face
-        change = np.concatenate([change, change[self._front_ends].mean(axis=1)])
+        change = self._blend @ (face - self._face)
         turned = face_rig.turn_head(self._skull_points, self._weights, pose)
         skull = _Layer(self._frame, self._skull_points, turned, self._skull)
         turned = face_rig.turn_head(self._front_points + change, np.ones(len(change)), pose)
@@ -112,24 +117,34 @@ class FacePuppet:
         below = (still_xy - nose.astype(np.float32)) @ down.astype(np.float32) > 0
         return np.where(below, np.float32(level), np.float32(1))
 
-    def _face_triangles(self) -> Index:
-        """Triangles of the landmarks inside the face's outline."""
+    def _face_triangles(self, blend: Float) -> Index:
+        """Triangles of the face's vertices, (V,468) mixtures of landmarks, inside its outline."""
         # Triangulated with mouth and eyes open, so that no triangle bridges lips or lids that touch.
-        gap = max(face_rig.lip_gap(self._face), 0) + 0.15
+        gap = max(face_rig.lip_gap(self._face), 0.09)
         opened = face_rig.move_expression(self._face, Expression(mouth_gap=gap, eye_closure=-0.8))
-        flat = self._frame.to_picture(opened)[:, :2]
+        flat = self._frame.to_picture(blend @ opened)[:, :2]
         triangles = _delaunay(flat)
         outline = flat[list(face_rig.OVAL)].astype(np.float32)
         middles = flat[triangles].mean(axis=1)
         return triangles[[cv2.pointPolygonTest(outline, (float(x), float(y)), False) > 0 for x, y in middles]]
 
 
-def _fills_hole(triangles: Index) -> Bool:
+def _between(contour: tuple[int, ...]) -> Float:
+    """Two vertices on each piece of a contour, (V,468): so close that no triangle reaches across it."""
+    rows = np.zeros((2, len(contour) - 1, MESH_COUNT))
+    piece = np.arange(len(contour) - 1)
+    for row, share in zip(rows, (1 / 3, 2 / 3), strict=True):
+        row[piece, contour[:-1]], row[piece, contour[1:]] = 1 - share, share
+    return rows.reshape(-1, MESH_COUNT)
+
+
+def _fills_hole(triangles: Index, blend: Float) -> Bool:
     """Which of the face's triangles (M,3) lie in the mouth or in an eye: (M,)."""
-    hole = np.isin(triangles, [*face_rig.UPPER_LIP, *face_rig.LOWER_LIP]).all(axis=1)
-    for upper, lower in face_rig.EYES:
-        hole |= np.isin(triangles, [*upper, *lower]).all(axis=1)
-    return np.asarray(hole)
+    hole = np.zeros(len(triangles), bool)
+    for upper, lower in ((face_rig.UPPER_LIP, face_rig.LOWER_LIP), *face_rig.EYES):
+        on_contour = blend[:, sorted({*upper, *lower})].sum(axis=1) > 0.999
+        hole |= on_contour[triangles].all(axis=1)
+    return hole
 
 
 def _subdivide(triangles: Index, count: int) -> tuple[Index, Index]:
@@ -187,8 +202,8 @@ class _Layer:
     def draw(self, owner: Index) -> None:
         """Writes into (H,W) the number, in drawing order, of the triangle seen at each pixel."""
         fixed = np.round(self._moved * (1 << SUBPIXEL_BITS)).astype(np.int32)
-        for i, corners in enumerate(self._triangles):
-            cv2.fillConvexPoly(owner, fixed[corners], float(i), cv2.LINE_8, SUBPIXEL_BITS)
+        for i, corners in enumerate(fixed[self._triangles]):
+            cv2.fillConvexPoly(owner, corners, (i,), cv2.LINE_8, SUBPIXEL_BITS)
 
     def look_up(self, owner: Index) -> LookUp:
         """(H,W,2) x, y in the still of what each pixel shows; meaningless where `owner` is -1."""
@@ -247,7 +262,7 @@ def _delaunay(points_xy: Float) -> Index:
         if index.setdefault((float(x), float(y)), i) == i:
             subdivision.insert((float(x), float(y)))
     found = []
-    for corners in subdivision.getTriangleList().reshape(-1, 3, 2):
+    for corners in np.asarray(subdivision.getTriangleList()).reshape(-1, 3, 2):
         names = [index.get((float(x), float(y))) for x, y in corners]
         if None not in names:  # cv2's own outermost helper points are not ours
             found.append(names)
@@ -255,7 +270,8 @@ def _delaunay(points_xy: Float) -> Index:
 
 
 def _sample(texture: ImageU8, still_xy: LookUp) -> ImageU8:
-    sampled = cv2.remap(texture, still_xy, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    no_second_map = np.empty(0, np.float32)  # x and y are in one
+    sampled = cv2.remap(texture, still_xy, no_second_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, np.uint8)
 
 
@@ -280,4 +296,6 @@ def _paint_mouth(still_rgb: ImageU8, face: Float, frame: FaceFrame) -> ImageU8:
         cv2.fillPoly(shown, [np.round(lips).astype(np.int32)], [1.0])
         teeth = np.asarray(cv2.GaussianBlur(shown, (0, 0), max(1, round(frame.width_px * 0.012))))
         painted += teeth[..., None] * (still_rgb - painted)
+    if np.ptp(still_rgb, axis=2).mean() < 4:  # a grey photograph
+        painted = np.repeat(painted.mean(axis=2, keepdims=True), 3, axis=2)
     return np.where(around[..., None], painted, still_rgb).clip(0, 255).astype(np.uint8)
