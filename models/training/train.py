@@ -47,7 +47,7 @@ def training_pictures(
         by_class = np.array([settings.extra_weights.get(name, 1.0) for name in BASIC_LABELS])
         parts.append(extra)
         # a photograph without a found face teaches nothing
-        weights.append(by_class[extra.labels] * extra.found.astype(np.float64))
+        weights.append(np.asarray(by_class[extra.labels] * extra.found, np.float64))
     return join(parts), np.concatenate(weights)
 
 
