@@ -35,7 +35,8 @@ def test_the_same_seed_gives_the_same_pictures_and_another_others() -> None:
 
 def test_only_what_the_picture_did_not_show_is_replaced() -> None:
     crops = torch.rand(8, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
-    inside = torch.tensor([[1.0, 0, -28], [0, 1, -28]]).repeat(8, 1, 1) / 56  # the middle half was the picture
+    # the middle half was the picture
+    inside = torch.tensor([[1.0, 0, -28], [0, 1, -28]]).repeat(8, 1, 1) / 56
     made = augment.surroundings(Random(3, CPU), crops, inside, probability=1.0)
     assert torch.equal(made[:, :, 29:84, 29:84], crops[:, :, 29:84, 29:84])
     assert float((made[:, :, :28] - crops[:, :, :28]).abs().mean()) > 0.1

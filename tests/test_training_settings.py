@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_values_are_read_and_the_rest_keeps_its_defaults(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
-    path.write_text('seed = 4\n[stills]\npeak = 1\n[data]\nextra_weights = { sad = 2 }\n')
+    path.write_text("seed = 4\n[stills]\npeak = 1\n[data]\nextra_weights = { sad = 2 }\n")
     settings = load_settings(path)
     assert settings.seed == 4
     assert settings.stills.peak == 1.0

@@ -27,7 +27,7 @@ from models.training.prepared import Prepared, join, load_prepared
 from models.training.run import load_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, train_stills
-from models.training.windows import Pool, read_windows, train_windows
+from models.training.windows import Pool, read_windows, save_pool, train_windows
 
 Weights = npt.NDArray[np.float64]
 
@@ -114,6 +114,8 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...]) -> None:
     if "clips" in stages:
         model.encoder.eval().requires_grad_(False)
         pool = clip_pool(model, settings, pictures, weights, public)
+        if fabric.is_global_zero:
+            save_pool(pool, folder / "pool.pt")
         train_windows(fabric, model, pool, settings.clips, folder / "clips.csv", settings.seed)
         if fabric.is_global_zero:
             model.cpu()

@@ -18,7 +18,7 @@ from models.losses import cross_entropy, intensity_aware_loss, lifting_loss
 from models.training.augment import Random
 from models.training.features import Encoded
 from models.training.metrics import score
-from models.training.run import Average, Log, groups, rate
+from models.training.run import Average, Log, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
 
 COLUMNS = (
@@ -57,6 +57,21 @@ class Pool:
     weights: Tensor  # (all clips,) float64: how often an epoch draws each, on average
     public_stills: Encoded
     public_clips: Encoded | None = None
+
+
+def save_pool(pool: Pool, path: Path) -> None:
+    """Keeps encoded clips for `models.training.ablate`."""
+    parts = [{"features": each.features, "labels": each.labels} for each in (*pool.train, pool.public_stills)]
+    save_state(path, {"parts": parts, "weights": pool.weights})
+
+
+def load_pool(path: Path) -> Pool | None:
+    """What `save_pool` kept, or None."""
+    state = load_state(path)
+    if state is None:
+        return None
+    *parts, public = [Encoded(each["features"], each["labels"]) for each in state["parts"]]
+    return Pool(tuple(parts), state["weights"], public)
 
 
 def read_windows(
