@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 from tqdm import tqdm
@@ -23,6 +22,9 @@ from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import Average, Log, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # an extra that only `train` needs
 
 COLUMNS = ("epoch", "loss", "rate", "train_war", "public_war", "public_uar", "seconds")
 AUXILIARY_WEIGHT = 0.5

@@ -7,9 +7,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -20,6 +20,9 @@ from models.training.features import Encoded
 from models.training.metrics import score
 from models.training.run import Average, Log, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # an extra that only `train` needs
 
 COLUMNS = (
     "epoch",
