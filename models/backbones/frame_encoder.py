@@ -16,14 +16,14 @@ STRIDE = 16
 
 
 def feature_side(size: int) -> int:
-    """Side of the feature map for an input side in pixels.
+    """Side of the feature map for an input side in pixels: a sixteenth, rounded up.
 
     Raises:
-        ModelError: the input side is no multiple of 16.
+        ModelError: the input side is below 16 pixels.
     """
-    if size < STRIDE or size % STRIDE:
-        raise ModelError(f"size: expected a multiple of {STRIDE} pixels, got {size}")
-    return size // STRIDE
+    if size < STRIDE:
+        raise ModelError(f"size: expected at least {STRIDE} pixels, got {size}")
+    return -(-size // STRIDE)
 
 
 def conv_norm(wide_in: int, wide_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

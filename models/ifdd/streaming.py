@@ -40,7 +40,7 @@ class IfddStream(StreamingModel):
         self.side = feature_side(spec.size)
         self.encoder = create_encoder(encoder, width)
         self.gate = GlobalConvolutionAttention(width, self.side)
-        self.splitter = Splitter(width, spec.frames)
+        self.splitter = Splitter(width, spec.frames, grid=min(7, self.side))  # a smaller map is not enlarged
         self.lifting = Lifting(width, heads)
         self.refinement = Refinement(width, heads)
         self.compression = Compression("attention", width, self.side**2 * spec.frames // 2)

@@ -27,7 +27,7 @@ from models.training.features import Encoded
 from models.training.metrics import score
 from models.training.prepared import load_prepared
 from models.training.settings import Settings, StageSettings, load_settings
-from models.training.windows import Pool, load_pool, read_windows, train_windows
+from models.training.windows import Pool, load_pool, read_windows, start_plain, train_windows
 
 
 class OpenGate(nn.Module):
@@ -114,6 +114,7 @@ def ablate(settings: Settings, weights: Path, pool: Pool, clips: Encoded, epochs
             raise ModelError(f"model: expected ifdd-stream, got {settings.model.name}")
         model.encoder.load_state_dict(trained.encoder.state_dict())
         model.encoder.requires_grad_(False)
+        start_plain(model)
         train_windows(fabric, model, pool, change(model, stage), None, settings.seed)
         lines.append(_row(name, model, pool.public_stills, clips))
         print(lines[-1], file=sys.stderr, flush=True)

@@ -15,7 +15,7 @@ from models.training import clips
 from models.training.augment import Random
 from models.training.prepared import Prepared
 
-STILL_FRAMES = 3  # different pictures of a still, of which its clip is put together
+STILL_FRAMES = 2  # different pictures of a still, of which its clip is put together
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from models.training.prepared import Prepared, join, load_prepared
 from models.training.run import load_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, train_stills
-from models.training.windows import Pool, read_windows, save_pool, train_windows
+from models.training.windows import Pool, read_windows, save_pool, start_plain, train_windows
 
 Weights = npt.NDArray[np.float64]
 
@@ -113,6 +113,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...]) -> None:
     StillReader(model).load_state_dict(best)
     if "clips" in stages:
         model.encoder.eval().requires_grad_(False)
+        start_plain(model)
         pool = clip_pool(model, settings, pictures, weights, public)
         if fabric.is_global_zero:
             save_pool(pool, folder / "pool.pt")

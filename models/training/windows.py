@@ -52,6 +52,18 @@ class WindowReader(nn.Module):
         return output.logits, output.context_residual, auxiliary
 
 
+def start_plain(model: IfddStream) -> None:
+    """Sets LADM and refinement to zero effect, so that training starts from a head on the mean feature."""
+    for layer in (
+        model.lifting.update.project,
+        model.lifting.predict.project,
+        model.refinement.attention.project,
+        model.refinement.mlp.fall,
+    ):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
 @dataclass(frozen=True, eq=False)
 class Pool:
     """Encoded clips to learn from and to choose by."""
