@@ -143,9 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings(args.config)
         weights = args.run / f"{settings.model.name}.safetensors"
-        pool = load_pool(args.run / "pool.pt")
-        if pool is None:
-            raise ModelError(f"{args.run}: expected pool.pt of a finished run, got none")
+        pool = load_pool(args.run / "pool")
         public = load_prepared(settings.data.main).split("public")
         model = load_checkpoint(weights)
         assert isinstance(model, IfddStream)

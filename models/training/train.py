@@ -27,7 +27,7 @@ from models.training.prepared import Prepared, join, load_prepared
 from models.training.run import load_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, train_stills
-from models.training.windows import Pool, read_windows, save_pool, start_plain, train_windows
+from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
 Weights = npt.NDArray[np.float64]
 
@@ -51,27 +51,44 @@ def training_pictures(
     return join(parts), np.concatenate(weights)
 
 
-def clip_pool(
-    model: IfddStream, settings: Settings, pictures: Prepared, weights: Weights, public: Prepared
-) -> Pool:
-    """All clips of stage two, encoded: each still as a clip, and clips in which the expression moves."""
-    spec = model.spec
-    random = Random(settings.seed, next(model.parameters()).device)
-    drawn = weights > 0
-    kept, kept_weights = pictures.take(drawn), torch.from_numpy(weights[drawn])
-    still = encode_clips(model, torch.from_numpy(kept.crops)[:, None], torch.from_numpy(kept.inside),
-                         torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
-                         strength=settings.clips.strength)  # fmt: skip
-    parts, shares = [still], [kept_weights]
+def encode_pool(
+    fabric: Fabric,
+    model: IfddStream,
+    settings: Settings,
+    pictures: Prepared,
+    weights: Weights,
+    public: Prepared,
+    folder: Path,
+) -> None:
+    """Encodes all clips of stage two, each process its share, into `folder`.
+
+    Each still makes a clip of few frames, and each face of `settings.data.shapes` some clips in which its
+    expression moves.
+    """
+    spec, strength = model.spec, settings.clips.strength
+    rank, world = fabric.global_rank, fabric.world_size
+    random = Random(settings.seed * 1000 + rank, next(model.parameters()).device)
+    mine = np.flatnonzero(weights > 0)[rank::world]
+    kept = pictures.take(mine)
+    parts = [
+        encode_clips(model, torch.from_numpy(kept.crops)[:, None], torch.from_numpy(kept.inside),
+                     torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
+                     strength=strength)
+    ]  # fmt: skip
+    shares = [torch.from_numpy(weights[mine])]
     if settings.data.shapes:
         levels, labels, known = load_shapes(settings.data.shapes)
+        levels, labels = levels[rank::world], labels[rank::world]
         for number in range(settings.data.versions):
-            moving = encode_clips(model, levels, None, labels, known, spec.frames, random,
-                                  f"encoding clips {number + 1}/{settings.data.versions}",
-                                  strength=settings.clips.strength)  # fmt: skip
-            parts.append(moving)
+            title = f"encoding clips {number + 1}/{settings.data.versions}"
+            parts.append(
+                encode_clips(
+                    model, levels, None, labels, known, spec.frames, random, title, strength=strength
+                )
+            )
             shares.append(torch.ones(len(labels), dtype=torch.double))
-    return Pool(tuple(parts), torch.cat(shares), encode_stills(model, public))
+    pool = Pool(tuple(parts), torch.cat(shares), encode_stills(model, public))
+    save_pool(pool, folder / "pool" / f"{rank}.pt")
 
 
 def load_shapes(path: str) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]:
@@ -88,8 +105,15 @@ def load_shapes(path: str) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...
         raise ModelError(f"{path}: expected faces of models.training.shapes, got: {error}") from None
 
 
-def train(settings: Settings, folder: Path, stages: tuple[str, ...]) -> None:
-    """Runs the stages asked for; states, logs and `<model>.safetensors` lie in `folder`."""
+def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool = False) -> None:
+    """Runs the stages asked for; states, logs and `<model>.safetensors` lie in `folder`.
+
+    Args:
+        settings: of the run.
+        folder: of the run.
+        stages: "stills", "clips" or both.
+        reuse: stage two takes the clips that an earlier one encoded with the same encoder.
+    """
     fabric = Fabric(
         accelerator=settings.accelerator,
         devices=settings.devices,
@@ -114,9 +138,13 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...]) -> None:
     if "clips" in stages:
         model.encoder.eval().requires_grad_(False)
         start_plain(model)
-        pool = clip_pool(model, settings, pictures, weights, public)
-        if fabric.is_global_zero:
-            save_pool(pool, folder / "pool.pt")
+        if not reuse:
+            if fabric.is_global_zero and (folder / "pool").is_dir():
+                shutil.rmtree(folder / "pool")
+            fabric.barrier()
+            encode_pool(fabric, model, settings, pictures, weights, public, folder)
+            fabric.barrier()
+        pool = load_pool(folder / "pool")
         train_windows(fabric, model, pool, settings.clips, folder / "clips.csv", settings.seed)
         if fabric.is_global_zero:
             model.cpu()
@@ -135,6 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads of a process (default: torch's own)"
     )
+    parser.add_argument("--reuse-clips", action="store_true",
+                        help="stage two takes the clips encoded before with the same encoder")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
     args = parser.parse_args(arguments)
     if args.threads > 0:
@@ -144,7 +174,9 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings(args.config)
         if args.fresh and folder.exists():
             shutil.rmtree(folder)
-        train(settings, folder, ("stills", "clips") if args.stage == "all" else (args.stage,))
+        train(
+            settings, folder, ("stills", "clips") if args.stage == "all" else (args.stage,), args.reuse_clips
+        )
     except ModelError as error:
         print(f"train: {error}", file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
 from models.losses import cross_entropy, intensity_aware_loss, lifting_loss
 from models.training.augment import Random
@@ -75,18 +76,23 @@ class Pool:
 
 
 def save_pool(pool: Pool, path: Path) -> None:
-    """Keeps encoded clips for `models.training.ablate`."""
+    """Keeps the clips that one process encoded."""
     parts = [{"features": each.features, "labels": each.labels} for each in (*pool.train, pool.public_stills)]
     save_state(path, {"parts": parts, "weights": pool.weights})
 
 
-def load_pool(path: Path) -> Pool | None:
-    """What `save_pool` kept, or None."""
-    state = load_state(path)
-    if state is None:
-        return None
-    *parts, public = [Encoded(each["features"], each["labels"]) for each in state["parts"]]
-    return Pool(tuple(parts), state["weights"], public)
+def load_pool(folder: Path) -> Pool:
+    """What the processes of a run kept in a folder.
+
+    Raises:
+        ModelError: nothing.
+    """
+    states = [state for path in sorted(folder.glob("*.pt")) if (state := load_state(path)) is not None]
+    if not states:
+        raise ModelError(f"{folder}: expected encoded clips (stage two of a run), got none")
+    parts = [[Encoded(each["features"], each["labels"]) for each in state["parts"]] for state in states]
+    train = tuple(encoded for part in parts for encoded in part[:-1])
+    return Pool(train, torch.cat([state["weights"] for state in states]), parts[0][-1])
 
 
 def read_windows(
