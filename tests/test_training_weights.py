@@ -33,8 +33,9 @@ def model() -> IfddStream:
 def test_the_file_is_small_and_the_one_that_was_measured() -> None:
     assert WEIGHTS.stat().st_size <= 12_000_000
     sums = (ASSETS / "SHA256SUMS").read_text().splitlines()
-    listed = {path: digest for digest, path in (line.split() for line in sums)}
-    assert listed["assets/weights/ifdd-stream.safetensors"] == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    listed = {path: listed_digest for listed_digest, path in (line.split() for line in sums)}
+    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert listed["assets/weights/ifdd-stream.safetensors"] == digest
 
 
 def test_they_are_what_the_configuration_describes(model: IfddStream) -> None:

@@ -32,7 +32,6 @@ COLUMNS = (
     "train_war",
     "public_stills_war",
     "public_stills_uar",
-    "public_clips_war",
     "seconds",
 )
 
@@ -71,8 +70,7 @@ class Pool:
 
     train: tuple[Encoded, ...]
     weights: Tensor  # (all clips,) float64: how often an epoch draws each, on average
-    public_stills: Encoded
-    public_clips: Encoded | None = None
+    public_stills: Encoded  # choose the epoch
 
 
 def save_pool(pool: Pool, path: Path) -> None:
@@ -178,17 +176,13 @@ def train_windows(
         live = copy.deepcopy(reader.state_dict())
         reader.load_state_dict(average.module.state_dict())
         stills = score(read_windows(model, pool.public_stills), pool.public_stills.labels)
-        clips_war = stills.war
-        if pool.public_clips is not None:
-            clips_war = score(read_windows(model, pool.public_clips), pool.public_clips.labels).war
         if stills.war > best:
             best, kept = stills.war, copy.deepcopy(reader.state_dict())
         reader.load_state_dict(live)
         if log is not None:
             log.add(epoch=epoch + 1, loss=total / steps, rate=settings.peak * share,
                     train_war=right * fabric.world_size / (steps * settings.batch),
-                    public_stills_war=stills.war, public_stills_uar=stills.uar,
-                    public_clips_war=clips_war, seconds=time.monotonic() - started)  # fmt: skip
+                    public_stills_war=stills.war, public_stills_uar=stills.uar, seconds=time.monotonic() - started)  # fmt: skip
         fabric.barrier()
     reader.load_state_dict(kept)
     model.eval()
