@@ -182,7 +182,8 @@ def train_windows(
         if log is not None:
             log.add(epoch=epoch + 1, loss=total / steps, rate=settings.peak * share,
                     train_war=right * fabric.world_size / (steps * settings.batch),
-                    public_stills_war=stills.war, public_stills_uar=stills.uar, seconds=time.monotonic() - started)  # fmt: skip
+                    public_stills_war=stills.war, public_stills_uar=stills.uar,
+                    seconds=time.monotonic() - started)  # fmt: skip
         fabric.barrier()
     reader.load_state_dict(kept)
     model.eval()
