@@ -15,7 +15,7 @@ import numpy as np
 
 from realtime.clock import NS_PER_S, now_ns, to_s
 from realtime.errors import SourceError
-from realtime.serving.served import Stream
+from realtime.serving.served import Driver, Stream
 from realtime.slot import Fanout, Slot
 from realtime.values import ImageU8, Picture
 
@@ -74,6 +74,7 @@ class ProducerStream:
         self.pictures: Fanout[Picture] = Fanout()
         self.events: Fanout[dict[str, Any]] = Fanout()
         self.size_wh = size_wh
+        self.driver: Driver | None = None
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()
         self.quiet = False

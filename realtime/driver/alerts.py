@@ -95,6 +95,8 @@ class Alerts:
                 if condition.level == old.level and condition.silenced == old.silenced:
                     self._active[condition.rule] = replace(before, condition=condition)
                     continue
+                if condition.level == NONE:
+                    condition = replace(condition, reason=old.reason)  # noqa: PLW2901  (what has ended)
                 answered = before.acknowledged and condition.level <= old.level
                 after = Alert(condition, before.since_ns, old.level, answered)
             changes.append(after)

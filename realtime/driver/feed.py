@@ -45,12 +45,14 @@ class DriverFeed:
     def observe(self, observation: Observation) -> DriverState:
         """Takes what vision found in a frame, publishes what follows, and returns the state."""
         t_ns, seq = observation.t_ns, observation.seq
-        faces = {face.face_id: face for face in observation.faces}
-        chosen = self._seat.choose(t_ns, {key: face.quality.size_px for key, face in faces.items()})
         with self._lock:
             speed_kmh, wants, self._wants = self._speed.at(t_ns), self._wants, set()
+        if "restart" in wants:
+            self._monitor, self._seat = DriverMonitor(self.settings), Seat(self.settings.seat_s)
         if "recalibrate" in wants:
             self._monitor.recalibrate()
+        faces = {face.face_id: face for face in observation.faces}
+        chosen = self._seat.choose(t_ns, {key: face.quality.size_px for key, face in faces.items()})
         answered = self._monitor.acknowledge() if "acknowledge" in wants else ()
         face = None if chosen is None else faces[chosen]
         update = self._monitor.update(
@@ -79,6 +81,11 @@ class DriverFeed:
         """Has the baseline learnt anew; any thread."""
         with self._lock:
             self._wants.add("recalibrate")
+
+    def restart(self) -> None:
+        """Forgets the driver, because the source changed; any thread."""
+        with self._lock:
+            self._wants.add("restart")
 
     def set_speed(self, t_ns: int, speed_kmh: float) -> None:
         """Takes the vehicle's speed; any thread.

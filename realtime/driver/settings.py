@@ -53,7 +53,7 @@ class DriverSettings:
         0.008,
         "1/deg",
         "share of the eye aspect ratio lost for each degree the head goes down; compensated",
-        "0.75 to 0.93 % per degree, PMC12899127",
+        "0.75 to 0.93 % per degree (secondary)",
         0,
         0.02,
     )

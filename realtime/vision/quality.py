@@ -20,7 +20,7 @@ MAX_PITCH_DEG = 30.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 0.16, 0.88
 MIN_SHARPNESS = 6.0
 
-# Where eyes and cheeks lie in an aligned crop, as left, top, right, bottom shares of its side (align.TEMPLATE).
+# Where align.TEMPLATE puts eyes and cheeks in a crop: left, top, right, bottom as shares of its side.
 EYE_REGIONS = ((0.291, 0.36, 0.471, 0.46), (0.527, 0.36, 0.707, 0.46))
 CHEEK_REGIONS = ((0.29, 0.52, 0.39, 0.60), (0.61, 0.52, 0.71, 0.60))
 
