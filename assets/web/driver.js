@@ -204,6 +204,7 @@ function zoneCell(zone) {
   const cell = document.createElement("i");
   if (zone) cell.dataset.zone = zone;
   cell.className = zone ?? "corner";
+  cell.textContent = TEXT.zones[zone] ?? "";
   return cell;
 }
 

@@ -46,6 +46,7 @@ export const TEXT = {
   perclos: (seconds) => `PERCLOS ${seconds} s`,
   notYet: "not yet",
   zone: (zone) => `Gaze: ${zone}`,
+  zones: { up: "↑", left: "←", road: "●", right: "→", down: "↓" },
   figures: ["Blinks", "Yawns", "Off the road", "in 30 s", "Speed"],
   perMinute: (value) => (value === null ? "–" : `${Math.round(value)} /min`),
   seconds: (value) => `${value.toFixed(1)} s`,

@@ -84,8 +84,9 @@ class Calibration:
         angles = rows[:, 3:6]
         middle = np.median(angles, axis=0)
         still = (np.abs(angles - middle)[:, :2] < self._settings.still_deg).all(axis=1)
-        if times_ns[still].sum() < 0.8 * self._need_ns:
-            return None
+        still_ns = times_ns[still].sum()
+        if still_ns < 0.8 * self._need_ns or still_ns < 0.5 * times_ns.sum():
+            return None  # a head that looks around has no neutral pose
         rows = rows[still]
         right, left = np.quantile(rows[:, 0], OPEN_QUANTILE), np.quantile(rows[:, 1], OPEN_QUANTILE)
         shares = (rows[:, 0] + rows[:, 1]) / (right + left)

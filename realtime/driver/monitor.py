@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from realtime.clock import to_ns, to_s
+from realtime.clock import to_ns
 from realtime.driver.alerts import NONE, NOTE, SOFT, WARNING, Alert, Alerts, Condition
 from realtime.driver.blink import Blinks
 from realtime.driver.calibration import Baseline, Calibration, Upkeep
@@ -289,8 +289,3 @@ class DriverMonitor:
             fps=fps,
             alerts=self._alerts.active,
         )
-
-
-def seconds(t_ns: int) -> float:
-    """A time in seconds, rounded as events show it."""
-    return round(to_s(t_ns), 4)

@@ -17,23 +17,27 @@ from realtime.vision.stage import VisionStage
 THERE = 0.713  # of its ramp: a movement that starts and ends softly has come 80 % of its way
 
 
-def trace_of_video(path: Path) -> Trace:
+def trace_of_video(path: Path, faces: int = 2) -> Trace:
     """Measures every frame of a clip; a `.json` schedule beside it gives the expected alerts.
+
+    Args:
+        path: the clip.
+        faces: how many faces are looked for at most.
 
     Raises:
         SourceError: the clip cannot be read.
     """
     source = FileSource(path, live=False)
     rows: list[Row] = []
-    with FaceMesh(2) as landmarker:
-        stage = VisionStage(landmarker, 2, None)
+    with FaceMesh(faces) as landmarker:
+        stage = VisionStage(landmarker, faces, None)
         try:
             while (taken := source.read()) is not None:
                 if isinstance(taken, NoPicture):
                     continue
                 observation = stage.process(Frame(len(rows), taken[1], taken[0]))
-                faces = tuple((measure(face), face.quality) for face in observation.faces)
-                rows.append(Row(taken[1], faces))
+                found = tuple((measure(face), face.quality) for face in observation.faces)
+                rows.append(Row(taken[1], found))
         finally:
             source.close()
     schedule = path.with_suffix(".json")

@@ -41,7 +41,7 @@ def draw_driver(image: ImageU8, state: DriverState, *, stale: bool) -> None:
     left = size + width + size
     for text in () if stale else _figures(state):
         if left + text_mask(text, 12 * unit).shape[1] > image.shape[1]:
-            return
+            break
         left += draw_text(image, text, left, top + round(0.45 * size), 12 * unit, WHITE)[0] + size
     if state.alerts:
         _banner(image, state.alerts[0], top, unit)
