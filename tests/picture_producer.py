@@ -75,6 +75,7 @@ class ProducerStream:
         self.events: Fanout[dict[str, Any]] = Fanout()
         self.size_wh = size_wh
         self.driver: Driver | None = None
+        self.profile = "expression"
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()
         self.quiet = False
@@ -89,7 +90,10 @@ class ProducerStream:
     def status(self) -> dict[str, Any]:
         return {
             "source": {"source": self.source, "name": self.source, "state": "live"},
-            "model": {"name": "pattern", "device": "cpu", "trained": False, "labels": list(LABELS)},
+            "profile": self.profile,
+            "model": {"name": "pattern", "device": "cpu", "trained": False, "labels": list(LABELS)}
+            if self.profile == "expression"
+            else None,
             "rates": {"capture_fps": 30.0, "picture_fps": 30.0, "prediction_hz": 7.5},
             "drops": {},
             "latency_ms": {},
