@@ -78,7 +78,10 @@ def test_another_source_begins_anew() -> None:
     told, face = Told(), a_seen_face()
     told.show(0, 10, face)
     assert told.of("driver_state")[-1]["state"] == "WATCHING"
+    told.show(10, 12, shut(face))
     told.feed.restart()
-    told.show(10, 10.1, None)
+    told.show(12, 12.1, None)
+    last = told.of("driver_alert")[-1]
+    assert (last["reason"], last["previous"], last["active"]) == ("microsleep", "warning", False)
     assert told.of("driver_state")[-1]["state"] == "UNCALIBRATED"
     assert told.of("driver_state")[-1]["openness"] is None

@@ -39,7 +39,7 @@ function showState(state, why) {
   get("toggle").textContent = watcher.running ? TEXT.stop : TEXT.start;
   if (state !== "live") {
     faces.clear();
-    driver.clear();
+    driver.clear(state === "stopped");
     pictures.clear();
     predictions.clear();
   }

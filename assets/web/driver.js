@@ -62,12 +62,13 @@ export class DriverPanel {
     return true;
   }
 
-  /** Forgets what is shown: the connection is gone. The log stays. */
-  clear() {
+  /** Forgets what is shown: the connection is gone. Unless it was ended, an alert that stands goes on. */
+  clear(ended) {
     this.#newest = -Infinity;
     this.#trace = [];
-    this.#standing.clear();
     this.#showWord(TEXT.noData, "", 1);
+    if (!ended) return;
+    this.#standing.clear();
     this.#showAlarm(undefined);
   }
 

@@ -107,6 +107,15 @@ class Alerts:
                 self._quiet[condition.rule] = (t_ns + to_ns(condition.cooldown_s), before.condition.level)
         return tuple(changes)
 
+    def end_all(self) -> tuple[Alert, ...]:
+        """Ends every alert, because what it was about is gone; the ended ones."""
+        ended = tuple(
+            replace(alert, condition=replace(alert.condition, level=NONE), previous=alert.condition.level)
+            for alert in self.active
+        )
+        self._active.clear()
+        return ended
+
     def acknowledge(self) -> tuple[Alert, ...]:
         """The driver answers: alerts below URGENT fall silent until they rise; those that changed.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from realtime.clock import to_ns
+from realtime.driver.alerts import Alert
 from realtime.driver.events import alert_event, state_event
 from realtime.driver.measure import measure
 from realtime.driver.monitor import DriverMonitor
@@ -47,7 +48,9 @@ class DriverFeed:
         t_ns, seq = observation.t_ns, observation.seq
         with self._lock:
             speed_kmh, wants, self._wants = self._speed.at(t_ns), self._wants, set()
+        ended: tuple[Alert, ...] = ()
         if "restart" in wants:
+            ended = self._monitor.end()
             self._monitor, self._seat = DriverMonitor(self.settings), Seat(self.settings.seat_s)
         if "recalibrate" in wants:
             self._monitor.recalibrate()
@@ -62,7 +65,7 @@ class DriverFeed:
             speed_kmh,
         )
         state = update.state
-        for alert in (*answered, *update.changes):
+        for alert in (*ended, *answered, *update.changes):
             self._publish(alert_event(alert, state, seq, self._origin_ns))
         key = (state.word, state.zone, state.eyes, state.level)
         if key != self._told or answered or update.changes or t_ns - self._told_ns >= to_ns(STATE_EVERY_S):

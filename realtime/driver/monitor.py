@@ -73,6 +73,10 @@ class DriverMonitor:
         self._drowsiness.acknowledge()
         return self._alerts.acknowledge()
 
+    def end(self) -> tuple[Alert, ...]:
+        """Ends every alert: another source, another scene. The alerts that ended."""
+        return self._alerts.end_all()
+
     def update(
         self, t_ns: int, face: FaceMeasure | None, quality: Quality | None, speed: float | None = None
     ) -> Update:

@@ -45,7 +45,10 @@ def head_pose_deg(landmarks: FloatArray) -> tuple[float, float, float]:
     focal = _FOCAL_PER_EYES * eyes_px
     camera = np.array([[focal, 0, 0], [0, focal, 0], [0, 0, 1]])
     no_distortion = np.zeros(4)
-    done, turn, _ = cv2.solvePnP(_POINTS, points, camera, no_distortion, flags=cv2.SOLVEPNP_SQPNP)
+    try:
+        done, turn, _ = cv2.solvePnP(_POINTS, points, camera, no_distortion, flags=cv2.SOLVEPNP_SQPNP)
+    except cv2.error:  # points on one line, for instance
+        done = False
     if not done:
         return math.nan, math.nan, math.nan
     matrix = cv2.Rodrigues(turn)[0]
