@@ -134,8 +134,9 @@ class Prediction:
         label: the label shown: a class name or "unsure".
         confidence: smoothed probability of the strongest class, 0 to 1.
         intensity: 0 to 1; see the README for its definition.
-        static_index, dynamic_index: (T/2,) positions in the window, 0 to T-1, where ISSM samples the
-            static and the dynamic group (arXiv 2412.13168); None for a model without ISSM.
+        static_index, dynamic_index: (T'/2,) positions in the window, 0 to T-1, where ISSM samples the
+            static and the dynamic group (arXiv 2412.13168), T' being the model's own number of time
+            steps; None for a model without ISSM.
         thumbnails: (T,h,w,3) uint8, the window's crops at strip size, oldest first.
         cost_ms: the model's time for this window's batch.
         trained: False while the weights are random.

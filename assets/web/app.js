@@ -204,6 +204,7 @@ get("camera-yes").addEventListener("click", turnCameraOn);
 get("camera-no").addEventListener("click", () => {
   pending = false;
   declined = true;
+  showConsent(); // at once, not with the next answer of the server
   refreshStatus();
 });
 

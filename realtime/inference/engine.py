@@ -36,7 +36,7 @@ class Reading:
     Attributes:
         probabilities: (K,) float32, sum 1, after the weights' temperature.
         intensity: 0 to 1, from the margin of the strongest logit over its strongest rival.
-        static_index, dynamic_index: (T/2,) positions in the window, 0 to T-1; None without ISSM.
+        static_index, dynamic_index: (T'/2,) positions in the window, 0 to T-1; None without ISSM.
         cost_ms: time of the batch that this window was in.
     """
 
