@@ -138,11 +138,11 @@ def test_states_alerts_and_signals_arrive_and_speed_comes_back(broker: Broker) -
     setting.events.publish(ALERT)
     assert json.loads(reader.wait("ifdd/driver/alert")) == ALERT
     assert json.loads(reader.wait("ifdd/driver/state")) == STATE
-    assert reader.wait("vss/Vehicle/Driver/FatigueLevel") == b"10.0"
-    assert reader.wait("vss/Vehicle/Driver/DistractionLevel") == b"30.0"
-    assert reader.wait("vss/Vehicle/Driver/IsEyesOnRoad") == b"false"
-    reader.client.publish("vss/Vehicle/Speed", "nonsense")
-    reader.client.publish("vss/Vehicle/Speed", "72.5")
+    assert reader.wait("Vehicle/Driver/FatigueLevel") == b"10.0"
+    assert reader.wait("Vehicle/Driver/DistractionLevel") == b"30.0"
+    assert reader.wait("Vehicle/Driver/IsEyesOnRoad") == b"false"
+    reader.client.publish("Vehicle/Speed", "nonsense")
+    reader.client.publish("Vehicle/Speed", "72.5")
     assert setting.heard.wait(PATIENCE_S)
     assert setting.speeds == [72.5]
     setting.link.stop()

@@ -17,7 +17,6 @@ from realtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
-VSS_PREFIX = "vss/"
 STATE, ALERT, ONLINE = "ifdd/driver/state", "ifdd/driver/alert", "ifdd/driver/online"
 QUEUE_EVENTS = 64
 WAIT_S = 0.5
@@ -129,7 +128,7 @@ class MqttLink:
             self._send(ALERT, event, qos=1)
         else:
             for path, text in vss.signals(event).items():
-                self._client.publish(VSS_PREFIX + path, text)
+                self._client.publish(path, text)
             self._send(STATE, event, qos=0)
 
     def _send(self, topic: str, event: dict[str, Any], qos: int) -> None:
@@ -153,7 +152,7 @@ class MqttLink:
             self.problem = f"broker refuses: {reason}"
             return
         self.problem = ""
-        client.subscribe(VSS_PREFIX + vss.SPEED)
+        client.subscribe(vss.SPEED)
         client.publish(ONLINE, "true", qos=1, retain=True)
         self._online.set()
 
