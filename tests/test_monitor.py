@@ -102,3 +102,10 @@ def test_the_percentages_rise_with_what_they_stand_for() -> None:
     assert 40 < state_at(updates, 14.8).distraction < 70
     assert state_at(updates, 14.8).fatigue == 0
     assert state_at(updates, 19.8).fatigue > 80
+
+
+def test_what_becomes_unknown_does_not_lower_the_percentages() -> None:
+    monitor = calibrated()
+    updates = run(monitor, Actor("gone", 12).close(2, 3.4).act("present", 5.2, 6, 0.0), start_s=12)
+    assert state_at(updates, 12 + 10).fatigue >= 75
+    assert state_at(updates, 12 + 10).eyes == "unknown"

@@ -25,6 +25,7 @@ from realtime.driver.yawn import Yawns
 from realtime.values import Quality
 
 CLOSURE_WORDS = ("", "eyes closed", "eyes closed", "microsleep", "sleep", "unresponsive")
+FATIGUE_OF_LEVEL = (0.0, 0.0, 25.0, 50.0, 75.0, 100.0)  # at least, while such an alert stands
 BLINK_HOLDS_ZONE_S = 0.5  # a blink does not move the gaze
 
 
@@ -260,6 +261,8 @@ class DriverMonitor:
         fatigue = max(
             (self._perclos.short or 0.0) / rules.perclos_short * 50,
             closure.closed_s / rules.microsleep_s * 75,
+            # what stands is not lowered by what has become unknown
+            FATIGUE_OF_LEVEL[max(self._drowsiness.level, closure.level)],
         )
         distraction = max(self._glance.off_s / self._glance.threshold_s, self._glances.sum_s / rules.often_s)
         return DriverState(
