@@ -85,12 +85,13 @@ def test_a_training_step_reaches_every_parameter(name: str) -> None:
     if out.context_residual is not None:
         loss = loss + lifting_loss(out.context_residual)
     torch.autograd.backward(loss)
-    silent = [key for key, each in model.named_parameters() if each.grad is None or not bool(each.grad.any())]
-    # the region tokens leave the ViT's last block before its places read them
-    last = ("place_norm", "region_norm", "across")
-    assert [key for key in silent if not key.startswith(tuple(f"backbone.blocks.1.{x}" for x in last))] == []
+    # the last block's places are never read: as published, it holds what moves them all the same
+    last = tuple(f"backbone.blocks.1.{each}" for each in ("place_norm", "region_norm", "across"))
     for key, each in model.named_parameters():
-        assert each.grad is not None
+        if name == "ifdd-vit" and key.startswith(last):
+            continue
+        assert each.grad is not None, key
+        assert bool(each.grad.any()), key
         assert bool(torch.isfinite(each.grad).all()), key
 
 
