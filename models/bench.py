@@ -2,7 +2,7 @@
 
 Times are medians of a window's whole forward pass, on a CPU with one thread of processor time. Models that
 cache features get two more lines, for one frame and for one window of cached features. Peak memory is the
-device's on a GPU, and the process's (with torch itself) on a CPU.
+device's on a GPU; on a CPU the process's, with torch itself and what earlier models left: bench one by one.
 """
 
 from __future__ import annotations
