@@ -54,12 +54,12 @@ def _event() -> torch.cuda.Event:
 
 
 def milliseconds(call: Callable[[], object], device: torch.device, seconds: float = 2.0) -> float:
-    """Median time of a call, measured for about `seconds` and at least 5 times."""
+    """Median time of a call, measured for about `seconds` and at least 3 times."""
     for _ in range(2):
         call()
     times: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
+    while len(times) < 3 or time.perf_counter() < end:
         if device.type == "cuda":
             begin, done = _event(), _event()
             begin.record()

@@ -109,13 +109,15 @@ class RegionVit(nn.Module):
             raise ModelError(f"frames: expected a multiple of {TUBELET[0] * REGIONS[0]}, got {frames}")
         if size % (TUBELET[1] * REGIONS[1]) or size <= 0:
             raise ModelError(f"size: expected a multiple of {TUBELET[1] * REGIONS[1]} pixels, got {size}")
+        if depth < 1:
+            raise ModelError(f"depth: expected at least 1 block, got {depth}")
         self.stem = nn.Conv3d(3, width, TUBELET, TUBELET)
         grid = (frames // TUBELET[0], size // TUBELET[1], size // TUBELET[2])
         self.region_token = nn.Parameter(torch.zeros(REGIONS[0] * REGIONS[1] * REGIONS[2], width))
         # fixed: recomputed, not stored
         self.register_buffer("position", sine_positions(grid[0] * grid[1] * grid[2], width), persistent=False)
         self.blocks = nn.Sequential(
-            *(RegionBlock(width, heads, drop_path * index / (depth - 1)) for index in range(depth))
+            *(RegionBlock(width, heads, drop_path * index / max(depth - 1, 1)) for index in range(depth))
         )
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.width = width
