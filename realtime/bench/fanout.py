@@ -91,8 +91,10 @@ def fan_out(
     if not good:
         raise IfddLiveError(f"viewers: expected at least one to be served, got: {rows[-1]['error']}")
     found: dict[str, Any] = {"viewers": rows}
-    if len(good) > 1:
-        first, last = good[0], good[-1]
+    # those that got their pictures: a server that cannot keep up spends no more, however many watch
+    good_fps = [row for row in good if row["fps"]["median"] > 0.9 * good[0]["fps"]["median"]]
+    if len(good_fps) > 1:
+        first, last = good_fps[0], good_fps[-1]
         added = (last["cpu_percent"] - first["cpu_percent"]) / (last["viewers"] - first["viewers"])
         found["percent_per_added_viewer"] = round(added, 2)
     for row in good[1:]:

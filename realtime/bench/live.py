@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from realtime.bench.browser import measure_latency
 from realtime.build import build_engine
 from realtime.config import Config
 from realtime.errors import IfddLiveError
-from realtime.inference.engine import Engine, Reading, Request
+from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.pipeline import Application
 from realtime.serving.stock import StockServer
 
@@ -51,7 +51,7 @@ class Repeated(models.StreamingModel):
 class Off(Engine):
     """An engine that reads no window."""
 
-    def read(self, requests: list[Request]) -> list[Reading | None]:
+    def read(self, requests: list[Request], ahead: Sequence[Ahead] = ()) -> list[Reading | None]:  # noqa: ARG002
         """None for each."""
         return [None] * len(requests)
 

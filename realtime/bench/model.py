@@ -95,11 +95,11 @@ def cached(config: Config, seconds: float) -> dict[str, Any]:
     assert before is not None
     assert after is not None
     gap = float(np.abs(before.probabilities - after.probabilities).max())
+    whole_ms = _median_ms(lambda: read(whole, first), rounds)
     same_ms = _median_ms(lambda: read(engine, first), rounds)
     encoded, windows = engine.encoded, engine.windows
     hop_ms = _median_ms(lambda: read(engine, stream.next()), rounds)
     new = (engine.encoded - encoded) / (engine.windows - windows)
-    whole_ms = _median_ms(lambda: read(whole, first), rounds)
     return {
         "model": engine.spec.name,
         "device": engine.device_name,

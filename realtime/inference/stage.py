@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from realtime.clock import to_ns
-from realtime.inference.engine import Engine, Reading, Request
+from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.smoothing import Smoother
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing
@@ -62,6 +62,7 @@ class InferenceStage:
         """Predicts for every face whose hop is over; the number of predictions published."""
         requests: list[Request] = []
         owners: list[Feed] = []
+        ahead: list[Ahead] = []
         alive: set[Hashable] = set()
         for feed in feeds:
             for ring in feed.rings():
@@ -73,12 +74,12 @@ class InferenceStage:
                 if window is not None:
                     requests.append(Request(key, window, ring))
                     owners.append(feed)
+                elif (serial := ring.newest_choice()) is not None:
+                    ahead.append((key, ring, serial))  # now, and not in a burst when the hop is over
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
         self._engine.retain(alive)
-        if not requests:
-            return 0
         published = 0
-        readings = self._engine.read(requests)
+        readings = self._engine.read(requests, ahead)
         for request, feed, reading in zip(requests, owners, readings, strict=True):
             prediction = None if reading is None else self._predict(request, reading)
             if prediction is not None:
