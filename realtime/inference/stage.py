@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from realtime.clock import to_ns
+from realtime.clock import NS_PER_S, to_ns
 from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.smoothing import Smoother
 from realtime.values import Prediction
@@ -55,7 +56,10 @@ class InferenceStage:
         self._engine = engine
         self._make_smoother = make_smoother
         # windows end on grid points only, so a hop is due once it is nearer than half a grid step
-        self._due_ns = to_ns(hop_s) - to_ns(span_s) // (2 * (engine.spec.frames - 1))
+        step_ns = to_ns(span_s) // (engine.spec.frames - 1)
+        self._due_ns = to_ns(hop_s) - step_ns // 2
+        # what that comes to: predictions a second of one face
+        self.wanted_hz = NS_PER_S / (step_ns * max(1, math.ceil(self._due_ns / step_ns)))
         self._faces: dict[Hashable, _FaceState] = {}
 
     def step(self, feeds: tuple[Feed, ...]) -> int:
