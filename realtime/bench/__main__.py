@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", default="demo", help="what is shown (default: the demo clip)")
     parser.add_argument("--model", default=Config().model, help="the model by name")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
     parser.add_argument("--json", metavar="FILE", help="write the figures to this file, too")
     options = parser.parse_args(arguments)
     try:

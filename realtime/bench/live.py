@@ -85,7 +85,7 @@ def latency(config: Config, seconds: float) -> dict[str, Any]:
 
 def off(config: Config, seconds: float) -> dict[str, Any]:
     """The same without the model's work; faces are still tracked."""
-    with running(config, Off(build_engine(config).model, config.device)) as application:
+    with running(config, Off(build_engine(config).model, config.device, config.precision)) as application:
         return measure_latency(application, config, seconds)
 
 
@@ -98,7 +98,7 @@ def slow(config: Config, seconds: float) -> dict[str, Any]:
     model = build_engine(config).model
     if not isinstance(model, models.StreamingModel):
         raise IfddLiveError(f"slow: expected a model that encodes frames one by one, got {model.spec.name}")
-    with running(config, Engine(Repeated(model, SLOWER), config.device)) as application:
+    with running(config, Engine(Repeated(model, SLOWER), config.device, config.precision)) as application:
         return measure_latency(application, config, seconds)
 
 

@@ -15,7 +15,7 @@ from realtime.build import build_engine, limit_threads
 from realtime.clock import to_ns
 from realtime.config import Config
 from realtime.errors import IfddLiveError
-from realtime.inference.engine import Engine, Reading, Request
+from realtime.inference.engine import Engine, Request
 from realtime.values import CROP_SIDE, LANDMARK_COUNT, Face, Quality
 from realtime.vision.ring import CropRing
 
@@ -63,11 +63,12 @@ class _Stream:
             self._count += 1
 
 
-def _median_ms(work: Callable[[], object], rounds: int) -> float:
+def _median_ms(engine: Engine, next_request: Callable[[], Request], rounds: int) -> float:
     times = []
     for _ in range(rounds):
+        request = next_request()
         began = time.perf_counter()
-        work()
+        engine.read([request])
         times.append((time.perf_counter() - began) * 1000)
     return round(statistics.median(times), 2)
 
@@ -84,21 +85,18 @@ def cached(config: Config, seconds: float) -> dict[str, Any]:
     engine = build_engine(config)
     if not isinstance(engine.model, models.StreamingModel):
         raise IfddLiveError(f"model: expected one that caches features, got {engine.spec.name}")
-    whole = Engine(Whole(engine.model), config.device)
+    whole = Engine(Whole(engine.model), config.device, config.precision)
     stream, rounds = _Stream(engine, config), max(5, round(seconds * 3))
 
-    def read(by: Engine, request: Request) -> Reading | None:
-        return by.read([request])[0]
-
     first = stream.next()
-    before, after = read(engine, first), read(whole, first)
+    before, after = engine.read([first])[0], whole.read([first])[0]
     assert before is not None
     assert after is not None
     gap = float(np.abs(before.probabilities - after.probabilities).max())
-    whole_ms = _median_ms(lambda: read(whole, first), rounds)
-    same_ms = _median_ms(lambda: read(engine, first), rounds)
+    whole_ms = _median_ms(whole, lambda: first, rounds)
+    same_ms = _median_ms(engine, lambda: first, rounds)
     encoded, windows = engine.encoded, engine.windows
-    hop_ms = _median_ms(lambda: read(engine, stream.next()), rounds)
+    hop_ms = _median_ms(engine, stream.next, rounds)
     new = (engine.encoded - encoded) / (engine.windows - windows)
     return {
         "model": engine.spec.name,

@@ -32,6 +32,7 @@ def start_up(config: Config, _seconds: float) -> dict[str, Any]:
     """
     command = [sys.executable, "run_stream.py", "--port", "0", "--source", config.source]
     command += ["--loop", "--model", config.model, "--device", config.device]
+    command += ["--precision", config.precision]
     with chromium() as browser:
         page = browser.new_page()
         began = time.monotonic()
