@@ -53,7 +53,7 @@ def test_grid_tokens_keep_their_query_and_the_class_token_does_not() -> None:
     torch.nn.init.zeros_(attention.project.bias)
     tokens = torch.randn(1, 9, 8)
     query, key, value = (
-        pool(part.unsqueeze(1), attention.grid)
+        pool(part.unsqueeze(2), attention.grid)
         for pool, part in zip(
             (attention.pool_query, attention.pool_key, attention.pool_value),
             attention.qkv(tokens).chunk(3, -1),
@@ -69,6 +69,24 @@ def test_grid_tokens_keep_their_query_and_the_class_token_does_not() -> None:
 def test_the_class_token_passes_by_the_poolers_convolution() -> None:
     torch.manual_seed(5)
     attention = PoolingAttention(8, 8, 1, grid=(2, 2, 2), query_stride=(1, 1, 1), key_stride=(1, 1, 1))
-    tokens = torch.randn(1, 1, 9, 8)
+    tokens = torch.randn(1, 9, 1, 8)
     pooled = attention.pool_key(tokens, attention.grid)
-    torch.testing.assert_close(pooled[:, :, 0], attention.pool_key.norm(tokens[:, :, 0]))
+    torch.testing.assert_close(pooled[:, :, 0], attention.pool_key.norm(tokens[:, 0]))
+
+
+def test_all_heads_share_the_kernels() -> None:
+    torch.manual_seed(6)
+    pool = PoolingAttention(
+        16, 16, 2, grid=(2, 4, 4), query_stride=(1, 2, 2), key_stride=(1, 1, 1)
+    ).pool_query
+    tokens = torch.randn(2, 33, 2, 8)
+    both = pool(tokens, (2, 4, 4))
+    assert both.shape == (2, 2, 9, 8)
+    for head in range(2):
+        alone = pool(tokens[:, :, head : head + 1], (2, 4, 4))
+        torch.testing.assert_close(both[:, head], alone[:, 0])
+        cells = tokens[:, 1:, head].transpose(1, 2).reshape(2, 8, 2, 4, 4)
+        wanted = torch.nn.functional.conv3d(
+            cells, pool.convolution.weight, stride=(1, 2, 2), padding=1, groups=8
+        )
+        torch.testing.assert_close(both[:, head, 1:], pool.norm(wanted.flatten(2).transpose(1, 2)))

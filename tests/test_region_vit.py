@@ -34,7 +34,7 @@ def test_a_region_token_reads_its_own_region_when_the_global_paths_are_silent() 
 
 @torch.no_grad()
 def test_the_first_published_size_gives_8_regions_of_100_tokens() -> None:
-    vit = RegionVit(16, 160, width=16, depth=1, heads=2)
+    vit = RegionVit(16, 160, width=16, depth=2, heads=2)
     seen: list[tuple[int, ...]] = []
     vit.blocks[0].register_forward_hook(lambda module, given, out: seen.append(tuple(out.shape)))
     assert vit(torch.rand(1, 3, 16, 160, 160)).shape == (1, 4, 2, 1, 16)
