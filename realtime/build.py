@@ -34,7 +34,7 @@ def build_engine(config: Config) -> Engine:
     Raises:
         WeightsError: an unknown model, or weights that do not fit.
     """
-    return make_engine(config.model, config.weights, config.device, ASSETS / "weights")
+    return make_engine(config.model, config.weights, config.device, ASSETS / "weights", config.precision)
 
 
 def build_landmarker(config: Config) -> Landmarker:

@@ -53,6 +53,11 @@ class Config:
     model: str = setting("ifdd-stream", "model by name")
     weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
     device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
+    precision: str = setting(
+        "auto",
+        "'float32', 'bfloat16', or 'auto': bfloat16 on CUDA, else float32",
+        choices=("auto", "float32", "bfloat16"),
+    )
     threads: int = setting(1, "CPU threads of the model", low=1, high=256)
     window_seconds: float = setting(1.0, "time span of a window", low=0.2, high=10)
     hop_seconds: float = setting(0.13, "time between predictions", low=0.02, high=10)

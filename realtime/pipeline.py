@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -220,11 +221,14 @@ class Stream:
                 "labels": list(engine.spec.labels),
                 "window_s": self._config.window_seconds,
             },
+            "keeps_up": True if inference is None else inference.keeps_up,
             "rates": {
                 "capture_fps": round(capture["fps"], 1),
                 "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
                 "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
                 "prediction_hz": 0.0 if inference is None else round(inference.rate.per_s(t_ns), 1),
+                "prediction_hz_wanted_a_face": 0.0 if inference is None else round(inference.wanted_hz, 1),
+                "model_load": 0.0 if inference is None else round(inference.load, 2),
             },
             "drops": {
                 "source": capture["dropped"],
@@ -401,6 +405,9 @@ def run_live(config: Config) -> int:
     try:
         application.start()
         server.start()
+        # what is there now stays: a collection that went through it all would stop every thread for 0.1 s
+        gc.collect()
+        gc.freeze()
         for stream in application.streams.values():
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)

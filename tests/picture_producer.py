@@ -79,6 +79,7 @@ class ProducerStream:
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()
         self.quiet = False
+        self.keeps_up = True
         self._period_ns = round(NS_PER_S / fps)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
@@ -94,6 +95,7 @@ class ProducerStream:
             "model": {"name": "pattern", "device": "cpu", "trained": False, "labels": list(LABELS)}
             if self.profile == "expression"
             else None,
+            "keeps_up": self.keeps_up,
             "rates": {"capture_fps": 30.0, "picture_fps": 30.0, "prediction_hz": 7.5},
             "drops": {},
             "latency_ms": {},

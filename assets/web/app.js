@@ -126,6 +126,7 @@ function showFacts() {
     [TEXT.delay, running && delay !== undefined ? TEXT.ms(delay) : TEXT.unknown],
   ];
   const items = facts.map(([name, value]) => fact(name, value));
+  if (status?.keeps_up === false) items[1].lastElementChild.append(note(TEXT.tooSlow));
   if (model && model.trained === false) items[3].lastElementChild.append(note(TEXT.untrained));
   get("facts").replaceChildren(...items);
 }

@@ -33,6 +33,7 @@ export const TEXT = {
   fps: (value) => `${value.toFixed(1)} fps`,
   perSecond: (value) => `${value.toFixed(1)} /s`,
   ms: (value) => `${value.toFixed(0)} ms`,
+  tooSlow: "this machine is too slow for more",
   untrained: "untrained weights",
   unknown: "–",
   cameraLost: "camera lost",

@@ -61,7 +61,8 @@ class Stream(Protocol):
         The page shows these keys, and more may be added: `source` {"source", "name", "state"} with state
         one of "live", "lost", "waiting", "ended"; `model` {"name", "device", "trained", "labels"}, None
         where no expressions are read; `profile`, and in the driver profile `driver`, its newest state;
-        `rates` {"capture_fps", "picture_fps", "prediction_hz"}; `drops` and `latency_ms` by stage.
+        `rates` {"capture_fps", "picture_fps", "prediction_hz"}; `keeps_up`, False when predictions come
+        later than wanted because the machine is too slow; `drops` and `latency_ms` by stage.
         """
 
     def sources(self) -> list[dict[str, Any]]:
