@@ -35,7 +35,7 @@ $(PYTHON):
 	done; \
 	echo "no Python 3.10 to 3.12 found; asking uv for 3.12"; \
 	{ [ -x .bootstrap/bin/uv ] || { python3 -m venv .bootstrap && .bootstrap/bin/pip install -q uv; }; } \
-	  && .bootstrap/bin/uv venv -q --python 3.12 --seed $(VENV) \
+	  && .bootstrap/bin/uv venv -q --python 3.12 --seed $(VENV) 2>/dev/null \
 	  || { rm -rf $(VENV); echo "set-up needs Python 3.10, 3.11 or 3.12 with its venv module," \
 	       "for instance: apt install python3.11 python3.11-venv" >&2; exit 1; }
 

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from models.checkpoint import check_weights, load_weights, save_checkpoint
 from models.errors import ModelError
-from models.ial import reading as ial_reading
-from models.ifdd import reading as ifdd_reading
+from models.ial.reading import IalReading
 from models.ifdd.network import IfddMvit
+from models.ifdd.reading import IfddReading
 from models.model import Model
 from models.registry import create_model
 
@@ -211,7 +211,7 @@ def from_published_ifdd(weights: Mapping[str, Any], dataset: str = "dfew") -> Mo
         std=(1.0, 1.0, 1.0),
         trained=True,
         origin=f"published IFDD weights (CyberPegasus/IFDD), {dataset}",
-        reading=ifdd_reading.published(),
+        reading=IfddReading.published(),
     )
     load_weights(model, rename(weights, IFDD_RULES, source), source)
     return model
@@ -234,7 +234,7 @@ def from_published_ial(weights: Mapping[str, Any], dataset: str = "dfew") -> Mod
         labels=labels,
         trained=True,
         origin=f"published IAL weights (muse1998/IAL-for-Facial-Expression-Recognition), {dataset}",
-        reading=ial_reading.published(),
+        reading=IalReading.published(),
     )
     renamed = rename(weights, IAL_RULES, source)
     for name, value in renamed.items():

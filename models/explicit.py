@@ -1,8 +1,9 @@
 """The published formulation of the same networks, step by step: the yardstick of `models.bench`.
 
 Inside `explicit()` all models compute what they always compute, in the way the published code does:
-logits, relative positions and softmax as separate full-size tensors, GCA's template as a convolution,
-the skip path's pooling in three dimensions, and each sub-layer of the IAL transformers twice.
+logits, relative positions and softmax as separate full-size tensors, the poolers with each head as a
+sample of its own and channels first, GCA's template as a convolution, the skip path's pooling in three
+dimensions, the last block of the region ViT in full, and each sub-layer of the IAL transformers twice.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.backbones.mvit import Block
+from models.backbones.region_vit import RegionBlock
 from models.ial.global_attention import GlobalConvolutionAttention
 from models.ial.network import TransformerLayer
-from models.layers.pooling_attention import PoolingAttention
+from models.layers.pooling_attention import Grid, Pooler, PoolingAttention
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, scale: float | None = None) -> Tensor:
@@ -33,6 +35,20 @@ def _pooling_attention(self: PoolingAttention, query: Tensor, key: Tensor, value
     relative = time[..., :, None, None] + rows[..., None, :, None] + columns[..., None, None, :]
     logits = logits + F.pad(relative.flatten(3), (1, 0, 1, 0))  # B heads 1+Q 1+K
     return logits.softmax(-1) @ value
+
+
+def _pool(self: Pooler, tokens: Tensor, grid: Grid) -> Tensor:
+    tokens = tokens.transpose(1, 2)  # B heads 1+N d
+    batch, heads, _, width = tokens.shape
+    cells = tokens[:, :, 1:].transpose(2, 3).reshape(batch * heads, width, *grid)
+    cells = self.convolution(cells).flatten(2).transpose(1, 2).view(batch, heads, -1, width)
+    pooled: Tensor = self.norm(torch.cat((tokens[:, :, :1], cells), 2))
+    return pooled
+
+
+def _regions(self: RegionBlock, tokens: Tensor) -> Tensor:
+    out: Tensor = self(tokens)  # the whole block, of which the region tokens are read
+    return out[:, :, 0]
 
 
 def _skip(self: Block, tokens: Tensor, normalised: Tensor) -> Tensor:
@@ -65,7 +81,9 @@ def explicit() -> Iterator[None]:
     replaced: tuple[tuple[Any, str, Any], ...] = (
         (F, "scaled_dot_product_attention", _attention),
         (PoolingAttention, "attend", _pooling_attention),
+        (Pooler, "forward", _pool),
         (Block, "skip", _skip),
+        (RegionBlock, "regions", _regions),
         (GlobalConvolutionAttention, "forward", _gate),
         (TransformerLayer, "forward", _transformer_layer),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from typing import Any
@@ -58,7 +59,7 @@ def create_model(name: str, **overrides: Any) -> Model:
     Args:
         name: one of `list_models()`.
         **overrides: values of its `ModelSpec` (frames, size, labels, ...) and the options of the model's
-            own constructor.
+            own constructor (a reading as names and values, or as its dataclass).
 
     Returns:
         the model; its specification, with the options given, is `model.spec`.
@@ -71,7 +72,11 @@ def create_model(name: str, **overrides: Any) -> Model:
     own = _options_of(builder)
     fields = tuple(key for key in field_names() if key not in ("name", "options"))
     check_names(f"{name} override", overrides, own + fields)
-    options = {key: value for key, value in overrides.items() if key in own}
+    options = {
+        key: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+        for key, value in overrides.items()
+        if key in own
+    }
     values = {key: value for key, value in overrides.items() if key in fields}
     spec = spec.replace(**values, options={**spec.options, **options})
     return build(spec)

@@ -53,6 +53,11 @@ class Config:
     model: str = setting("ifdd-stream", "model by name")
     weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
     device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
+    precision: str = setting(
+        "auto",
+        "'float32', 'bfloat16', or 'auto': bfloat16 on CUDA, else float32",
+        choices=("auto", "float32", "bfloat16"),
+    )
     threads: int = setting(1, "CPU threads of the model", low=1, high=256)
     window_seconds: float = setting(1.0, "time span of a window", low=0.2, high=10)
     hop_seconds: float = setting(0.13, "time between predictions", low=0.02, high=10)
@@ -62,6 +67,14 @@ class Config:
     switch_margin: float = setting(
         0.1, "lead that another label needs to replace the shown one", low=0, high=1
     )
+    profile: str = setting(
+        "expression",
+        "'expression', or 'driver': drowsiness and distraction, no expressions",
+        choices=("expression", "driver"),
+    )
+    expressions: bool = setting(False, "read expressions in the driver profile too")
+    driver_settings: str = setting("", "TOML file with thresholds of the driver profile")
+    mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)
@@ -70,6 +83,11 @@ class Config:
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
+
+    @property
+    def reads_expressions(self) -> bool:
+        """Whether the expression model is loaded and run."""
+        return self.profile == "expression" or self.expressions
 
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))

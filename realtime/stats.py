@@ -39,6 +39,29 @@ class Rate:
             self._marks.popleft()
 
 
+class Load:
+    """Share of the last `span_s` seconds that a thread was busy. It adds, any thread may read."""
+
+    def __init__(self, span_s: float = 3.0) -> None:
+        self._span_ns = to_ns(span_s)
+        self._busy: deque[tuple[int, int]] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, started_ns: int, ended_ns: int) -> None:
+        """Notes a stretch of work; stretches do not overlap."""
+        with self._lock:
+            self._busy.append((started_ns, ended_ns))
+            while self._busy[0][1] < ended_ns - self._span_ns:
+                self._busy.popleft()
+
+    def share(self, t_ns: int) -> float:
+        """0 to 1, at `t_ns`."""
+        since = t_ns - self._span_ns
+        with self._lock:
+            busy = sum(max(0, ended - max(started, since)) for started, ended in self._busy)
+        return min(1.0, busy / self._span_ns)
+
+
 class Durations:
     """Median and 95th percentile of the newest `capacity` durations in ms. Any thread may add or read."""
 

@@ -146,3 +146,20 @@ def test_only_the_newest_frame_of_a_remote_track_is_kept() -> None:
 
 def test_the_receiver_still_fills_that_queue() -> None:
     assert "self._track._queue" in inspect.getsource(RTCRtpReceiver.receive)
+
+
+def test_packets_are_taken_before_pictures_are_put_together() -> None:
+    async def run() -> None:
+        pc = connection()
+        receiver = pc.addTransceiver("video", direction="recvonly").receiver
+        taken: list[RtpPacket] = []
+        internals.take_packets(receiver, taken.append)
+        packet = RtpPacket(payload=b"x", marker=1)
+        # as aiortc's router calls it
+        await receiver._handle_rtp_packet(packet, arrival_time_ms=5)
+        assert taken == [packet]
+        await pc.close()
+
+    asyncio.run(run())
+    source = inspect.getsource(rtcdtlstransport.RTCDtlsTransport)
+    assert "receiver._handle_rtp_packet(" in source

@@ -167,6 +167,9 @@ def test_bars_strip_and_label_follow_the_results(page: Any, site: Site) -> None:
 def test_the_status_line_tells_source_model_and_rates(page: Any, site: Site) -> None:
     watch(page, site.url)
     page.locator("#facts :text('untrained weights')").wait_for()
+    assert page.locator("#facts :text('too slow')").count() == 0
+    site.stream.keeps_up = False
+    page.locator("#facts :text('this machine is too slow for more')").wait_for()
     page.locator("#facts :text-matches('2[5-9]\\\\.|3[0-2]\\\\.')").first.wait_for()
     facts = page.locator("#facts").text_content()
     assert "pattern, cpu" in facts

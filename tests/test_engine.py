@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,76 @@ def test_overwritten_crops_give_none_and_the_rest_is_read(engine: Engine) -> Non
     assert lost is None
     assert kept is not None
     assert engine.read([asked]) == [None]
+
+
+def test_crops_encoded_ahead_are_not_encoded_again(engine: Engine) -> None:
+    ring = CropRing(1, frames=16, span_s=1.0, gap_s=0.3)
+    for k in range(45):
+        push(ring, k, 1)
+        serial = ring.newest_choice()
+        assert serial is not None
+        assert engine.read([], [(("main", 1), ring, serial)]) == []
+    encoded = engine.encoded
+    assert 16 <= encoded <= 24
+    ahead = engine.read([request(ring)])[0]
+    assert engine.encoded == encoded, "the window finds all its crops done"
+    fresh = Engine(engine.model, "cpu").read([request(ring)])[0]
+    assert ahead is not None
+    assert fresh is not None
+    np.testing.assert_allclose(ahead.probabilities, fresh.probabilities, atol=1e-5)
+
+
+def test_crops_encoded_ahead_of_no_window_are_forgotten(engine: Engine) -> None:
+    ring = CropRing(1, frames=16, span_s=1.0, gap_s=0.01)  # each crop starts the history anew
+    engine.model.encode = lambda frames: torch.zeros(len(frames), 128, 4, 4)  # type: ignore[assignment]
+    for k in range(3 * ring.capacity):
+        push(ring, k, 1)
+        engine.read([], [(("main", 1), ring, k)])
+    assert engine.encoded == 3 * ring.capacity
+    assert len(engine._store) <= ring.capacity + 1
+
+
+def test_fixed_batches_give_the_same_answers(engine: Engine) -> None:
+    fixed = Engine(engine.model, "cpu", capture=lambda call: call)
+    fixed.warm_up()
+    rings = [filled_ring(face_id=1), filled_ring(face_id=2, seed=500), filled_ring(face_id=3, seed=900)]
+    for first in (45, 49):
+        asked = [request(each) for each in rings]
+        for ours, theirs in zip(fixed.read(asked), engine.read(asked), strict=True):
+            assert ours is not None
+            assert theirs is not None
+            np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-5)
+            np.testing.assert_allclose(ours.static_index, theirs.static_index, atol=1e-5)  # type: ignore[arg-type]
+        for each in rings:
+            push(each, first, 4)
+    assert fixed.windows == engine.windows == 6
+    assert fixed.encoded == engine.encoded
+
+
+def test_bfloat16_reads_nearly_the_same(engine: Engine) -> None:
+    asked = request(filled_ring())
+    expected = engine.read([asked])[0]
+    low = Engine(copy.deepcopy(engine.model), "cpu", "bfloat16")
+    got = low.read([asked])[0]
+    assert expected is not None
+    assert got is not None
+    np.testing.assert_allclose(got.probabilities, expected.probabilities, atol=0.02)
+    np.testing.assert_allclose(got.static_index, expected.static_index, atol=0.1)  # type: ignore[arg-type]
+    assert low.device_name == "cpu, bfloat16"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_graphs_give_what_the_cpu_gives(engine: Engine) -> None:
+    device = Engine(copy.deepcopy(engine.model), "cuda", "float32")
+    device.warm_up()
+    ring = filled_ring()
+    for first in (45, 49, 53):
+        asked = request(ring)
+        expected, got = engine.read([asked])[0], device.read([asked])[0]
+        assert expected is not None
+        assert got is not None
+        np.testing.assert_allclose(got.probabilities, expected.probabilities, atol=1e-3)
+        push(ring, first, 4)
 
 
 def test_retain_forgets_faces_that_are_gone(engine: Engine) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import models
+from realtime.clock import now_ns, to_ns
 from realtime.inference.engine import Engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import Feed, InferenceStage
@@ -15,11 +16,12 @@ from realtime.values import Prediction
 from tests.test_engine import filled_ring, push
 
 
-def stage(engine: Engine) -> InferenceStage:
-    def make_smoother(labels: tuple[str, ...]) -> Smoother:
-        return Smoother(labels, time_constant_s=0.4, unsure_below=0.4, switch_margin=0.1)
+def smoother(labels: tuple[str, ...]) -> Smoother:
+    return Smoother(labels, time_constant_s=0.4, unsure_below=0.4, switch_margin=0.1)
 
-    return InferenceStage(engine, make_smoother, hop_s=0.13, span_s=1.0)
+
+def stage(engine: Engine) -> InferenceStage:
+    return InferenceStage(engine, smoother, hop_s=0.13, span_s=1.0)
 
 
 @pytest.fixture
@@ -77,3 +79,23 @@ def test_thread_predicts_when_woken_and_ends_when_told(engine: Engine) -> None:
     assert inference.worker.stop()
     assert inference.worker.stop()
     assert inference.worker.error is None
+
+
+@pytest.mark.parametrize(("hop_s", "wanted_hz"), [(0.13, 7.5), (0.05, 15.0), (0.45, 2.14)])
+def test_the_wanted_rate_is_of_whole_grid_steps(engine: Engine, hop_s: float, wanted_hz: float) -> None:
+    ring, predictions = filled_ring(seconds=0.1), list[Prediction]()
+    inference = InferenceStage(engine, smoother, hop_s=hop_s, span_s=1.0)
+    assert inference.wanted_hz == pytest.approx(wanted_hz, abs=0.01)
+    for k in range(3, 123):  # 4.1 s, of which 3.1 with a whole window
+        push(ring, k, 1)
+        inference.step((Feed("main", lambda: (ring,), predictions.append),))
+    assert len(predictions) / 3.1 == pytest.approx(wanted_hz, rel=0.15)
+
+
+def test_a_model_that_takes_all_the_time_does_not_keep_up(engine: Engine) -> None:
+    inference = Inference(engine, stage(engine), on_error=lambda *_: None)
+    assert inference.keeps_up
+    t_ns = now_ns()
+    inference._load.add(t_ns - to_ns(10), t_ns)
+    assert inference.load == pytest.approx(1, abs=0.02)
+    assert not inference.keeps_up

@@ -64,6 +64,16 @@ def test_ifdd(ifdd: tuple[Any, dict[str, tuple[int, ...]]], case: dict[str, Any]
     assert float(loss) == pytest.approx(case["lifting_loss"], abs=1e-5)
 
 
+@torch.no_grad()
+def test_ifdd_in_bfloat16_gives_the_same_label() -> None:
+    case = IFDD["cases"][0]
+    model = from_published_ifdd(parity_fill.state_dict(IFDD)).bfloat16()
+    out: Output = model(parity_fill.clip(tuple(IFDD["input_shape"]), case["input_seed"]).bfloat16())
+    print(out.logits)
+    _close(out.logits.float(), case["logits"], 0.3)
+    assert int(out.logits.argmax()) == int(torch.tensor(case["logits"]).argmax())
+
+
 @pytest.fixture(scope="module")
 def ial() -> Model:
     return from_published_ial(parity_fill.state_dict(IAL))

@@ -58,6 +58,14 @@ def test_the_correlation_is_scaled_by_the_descriptors_root_or_by_the_width() -> 
     torch.testing.assert_close(by_tokens * 343**0.5, by_width * WIDTH)
 
 
+@pytest.mark.parametrize("side", [4, 7, 9])
+def test_steps_are_described_on_a_pooled_grid(side: int) -> None:
+    splitter, features = _splitter(), _features(side=side)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(features.flatten(0, 1), 7)
+    tokens = torch.nn.functional.gelu(splitter.describe(pooled)).view(2, 8, 343)
+    torch.testing.assert_close(splitter.correlate(features), tokens @ tokens.mT / 343**0.5)
+
+
 def test_positions_between_frames_mix_them_and_positions_outside_clamp() -> None:
     weights = interpolation_weights(torch.tensor([[-3.0, 0.0, 2.25, 7.0, 9.0]]), 8)
     expected = torch.zeros(1, 5, 8)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime.clock import to_ns
-from realtime.stats import Durations, Rate
+from realtime.stats import Durations, Load, Rate
 
 
 def test_rate_is_events_per_second_and_falls_to_zero() -> None:
@@ -21,3 +21,15 @@ def test_durations_give_median_and_95th_percentile() -> None:
     for value in range(1, 201):
         durations.add_ns(value * 1_000_000)
     assert durations.summary() == {"median": 150.5, "p95": 195.05}
+
+
+def test_load_is_the_busy_share_of_the_last_seconds() -> None:
+    load = Load(span_s=2.0)
+    assert load.share(0) == 0
+    load.add(to_ns(10.0), to_ns(10.5))
+    load.add(to_ns(11.0), to_ns(11.5))
+    assert load.share(to_ns(12.0)) == 0.5
+    assert load.share(to_ns(12.25)) == 0.375, "half of the first stretch is over"
+    assert load.share(to_ns(20.0)) == 0
+    load.add(to_ns(20.0), to_ns(30.0))
+    assert load.share(to_ns(30.0)) == 1.0

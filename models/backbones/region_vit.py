@@ -59,15 +59,26 @@ class RegionBlock(nn.Module):
         self.mlp = Mlp(width, 4 * width)
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B,R,1+n,C), the region token first in each region, to the same."""
+    def _read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """The first two attentions: all tokens after the first, region tokens after the second."""
         shape = tokens.shape
         regions = tokens.flatten(0, 1)  # B*R 1+n C
         normalised = self.inside_norm(regions)
         tokens = tokens + self.drop_path(self.inside(normalised, normalised).view(shape))
         region = tokens[:, :, 0]  # B R C
         normalised = self.among_norm(region)
-        region = region + self.drop_path(self.among(normalised, normalised))
+        return tokens, region + self.drop_path(self.among(normalised, normalised))
+
+    def regions(self, tokens: Tensor) -> Tensor:
+        """What `forward` makes of the region tokens (B,R,C), which is all that is read of a last block."""
+        _, region = self._read(tokens)
+        out: Tensor = region + self.drop_path(self.mlp(self.mlp_norm(region)))
+        return out
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B,R,1+n,C), the region token first in each region, to the same."""
+        shape = tokens.shape
+        tokens, region = self._read(tokens)
         place = tokens[:, :, 1:].flatten(1, 2)  # B R*n C
         place = place + self.drop_path(self.across(self.place_norm(place), self.region_norm(region)))
         tokens = torch.cat((region.unsqueeze(2), place.view(*shape[:2], -1, shape[-1])), 2)
@@ -109,13 +120,15 @@ class RegionVit(nn.Module):
             raise ModelError(f"frames: expected a multiple of {TUBELET[0] * REGIONS[0]}, got {frames}")
         if size % (TUBELET[1] * REGIONS[1]) or size <= 0:
             raise ModelError(f"size: expected a multiple of {TUBELET[1] * REGIONS[1]} pixels, got {size}")
+        if depth < 1:
+            raise ModelError(f"depth: expected at least 1 block, got {depth}")
         self.stem = nn.Conv3d(3, width, TUBELET, TUBELET)
         grid = (frames // TUBELET[0], size // TUBELET[1], size // TUBELET[2])
         self.region_token = nn.Parameter(torch.zeros(REGIONS[0] * REGIONS[1] * REGIONS[2], width))
         # fixed: recomputed, not stored
         self.register_buffer("position", sine_positions(grid[0] * grid[1] * grid[2], width), persistent=False)
-        self.blocks = nn.Sequential(
-            *(RegionBlock(width, heads, drop_path * index / (depth - 1)) for index in range(depth))
+        self.blocks = nn.ModuleList(
+            RegionBlock(width, heads, drop_path * index / max(depth - 1, 1)) for index in range(depth)
         )
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.width = width
@@ -138,6 +151,10 @@ class RegionVit(nn.Module):
         )
         tokens = tokens.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4, 6).flatten(1, 3)
         region = self.region_token.expand(batch, -1, -1).unsqueeze(2)
-        tokens = self.blocks(torch.cat((region, tokens), 2))
-        out: Tensor = self.norm(tokens[:, :, 0]).view(batch, *REGIONS, width)
+        tokens = torch.cat((region, tokens), 2)
+        *earlier, last = self.blocks
+        for block in earlier:
+            tokens = block(tokens)
+        assert isinstance(last, RegionBlock)
+        out: Tensor = self.norm(last.regions(tokens)).view(batch, *REGIONS, width)
         return out

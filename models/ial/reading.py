@@ -35,17 +35,14 @@ class IalReading:
         return cls(auxiliary_relu=False, position_std=1.0)
 
 
-def published() -> dict[str, Any]:
-    """The published reading as an option of `create_model`: `reading=published()`."""
-    return dataclasses.asdict(IalReading.published())
-
-
 def to_reading(value: Mapping[str, Any] | None) -> IalReading:
     """A reading from names and values, as a specification stores it; None is the default.
 
     Raises:
         ModelError: an unknown name or a value out of range.
     """
+    if value is not None and not isinstance(value, Mapping):
+        raise ModelError(f"reading: expected names and values, got {value!r}")
     known = [each.name for each in dataclasses.fields(IalReading)]
     for name in value or {}:
         if name not in known:

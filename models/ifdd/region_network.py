@@ -24,14 +24,15 @@ class IfddVit(Model):
 
     Args:
         spec: frames (a multiple of 8), size (a multiple of 32) and labels are read.
+        depth: blocks of the ViT.
         reading: names and values of `models.ifdd.reading.IfddReading`, of which the splitter's and the
             order of lifting apply; None for the defaults.
     """
 
-    def __init__(self, spec: ModelSpec, reading: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, spec: ModelSpec, depth: int = 16, reading: Mapping[str, Any] | None = None) -> None:
         super().__init__(spec)
         self.reading = to_reading(reading)
-        self.backbone = RegionVit(spec.frames, spec.size)
+        self.backbone = RegionVit(spec.frames, spec.size, depth=depth)
         width = self.backbone.width
         self.splitter = Splitter(width, REGIONS[0], self.reading.splitter)
         self.lifting = Lifting(

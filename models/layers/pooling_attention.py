@@ -42,6 +42,16 @@ def key_places(grid: Grid) -> Tensor:
     return F.pad(parts.flatten(0, 2), (0, 0, 1, 0))
 
 
+class HeadConvolution(nn.Conv3d):
+    """A depthwise convolution whose kernels are used again for each head."""
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """(B,heads*d,t,h,w) to (B,heads*d,t',h',w')."""
+        heads = cells.shape[1] // self.in_channels
+        weight = self.weight.repeat(heads, 1, 1, 1, 1)
+        return F.conv3d(cells, weight, None, self.stride, self.padding, self.dilation, cells.shape[1])
+
+
 class Pooler(nn.Module):
     """Depthwise 3x3x3 convolution over the grid, the same kernels for every head, then LayerNorm.
 
@@ -54,16 +64,20 @@ class Pooler(nn.Module):
 
     def __init__(self, width: int, stride: Grid) -> None:
         super().__init__()
-        self.convolution = nn.Conv3d(width, width, 3, stride, padding=1, groups=width, bias=False)
+        self.convolution = HeadConvolution(width, width, 3, stride, padding=1, groups=width, bias=False)
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """(B,heads,1+t*h*w,d) to (B,heads,1+t'*h'*w',d)."""
-        batch, heads, _, width = tokens.shape
-        cells = tokens[:, :, 1:].transpose(2, 3).reshape(batch * heads, width, *grid)
-        cells = self.convolution(cells).flatten(2).transpose(1, 2).view(batch, heads, -1, width)
-        pooled: Tensor = self.norm(torch.cat((tokens[:, :, :1], cells), 2))
-        return pooled
+        """(B,1+t*h*w,heads,d) to (B,heads,1+t'*h'*w',d)."""
+        batch, _, heads, width = tokens.shape
+        # heads become channels of one convolution, channels last in memory as the tokens are: on a CPU 3 to
+        # 10 times as fast as moving channels first. CUDA's depthwise kernel wants them first.
+        cells = tokens[:, 1:].reshape(batch, *grid, heads * width).permute(0, 4, 1, 2, 3)
+        if cells.is_cuda:
+            cells = cells.contiguous()
+        cells = self.convolution(cells).permute(0, 2, 3, 4, 1).reshape(batch, -1, heads, width)
+        pooled: Tensor = self.norm(torch.cat((tokens[:, :1], cells), 1))
+        return pooled.transpose(1, 2)
 
 
 class PoolingAttention(nn.Module):
@@ -145,10 +159,10 @@ class PoolingAttention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B,1+N,wide_in), normalised, to (B,1+N',width)."""
         batch, count, _ = tokens.shape
-        joint = self.qkv(tokens).view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query = self.pool_query(joint[0], self.grid)
-        key = self.pool_key(joint[1], self.grid)
-        value = self.pool_value(joint[2], self.grid)
+        joint = self.qkv(tokens).view(batch, count, 3, self.heads, -1)
+        query = self.pool_query(joint[:, :, 0], self.grid)
+        key = self.pool_key(joint[:, :, 1], self.grid)
+        value = self.pool_value(joint[:, :, 2], self.grid)
         mixed = self.attend(query, key, value)
         mixed = torch.cat((mixed[:, :, :1], mixed[:, :, 1:] + query[:, :, 1:]), 2)  # residual pooling
         out: Tensor = self.project(mixed.transpose(1, 2).flatten(2))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,17 @@ import numpy.typing as npt
 import torch
 
 import models
+from models.bench import DTYPES, graphed
 from models.preprocess import to_tensor
 from realtime.clock import NS_PER_MS, now_ns
 from realtime.errors import WeightsError
+from realtime.inference.batches import SIZES, Capture, FixedBatches
+from realtime.inference.features import FeatureStore
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
+
+# A face, its ring, and the serial of a crop that its next windows will need.
+Ahead = tuple[Hashable, CropRing, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,14 +57,25 @@ class Engine:
 
     For a StreamingModel, which encodes frames one by one, each crop is encoded once and its features
     stay on the device until they are too old for any window; a window then costs ISSM, LADM and head only.
+    All faces and streams share one batch. On a CUDA device crops go there once, as uint8 through pinned
+    memory, and encoder and reader are CUDA graphs of fixed batch sizes; nothing waits for the device but
+    the last step, which fetches the answers.
     """
 
-    def __init__(self, model: models.Model, device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: models.Model,
+        device: str = "auto",
+        precision: str = "auto",
+        capture: Capture | None = None,
+    ) -> None:
         """Moves the model to its device.
 
         Args:
             model: as `models.create_model` or `models.load_checkpoint` returns it.
             device: "auto" (CUDA where there is one), "cpu" or "cuda".
+            precision: "float32", "bfloat16", or "auto": bfloat16 on CUDA, else float32.
+            capture: makes work replayable; by default CUDA graphs on CUDA and nothing elsewhere.
 
         Raises:
             WeightsError: CUDA is asked for and not there.
@@ -68,76 +84,134 @@ class Engine:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device == "cuda" and not torch.cuda.is_available():
             raise WeightsError("device: expected a CUDA device, got none that torch can use")
-        self.device = torch.device(device)
-        self.model = model.to(self.device).eval()
+        if precision == "auto":
+            precision = "bfloat16" if device == "cuda" else "float32"
+        self.device, self._dtype = torch.device(device), DTYPES[precision]
+        self.model = model.to(self.device, self._dtype).eval()
         self.spec = model.spec
-        # its encoder and reader, where frames are encoded one by one
-        self._cached = model if isinstance(model, models.StreamingModel) else None
-        self._features: dict[Hashable, OrderedDict[int, torch.Tensor]] = {}
+        self._store = FeatureStore()
         self.encoded = 0  # crops encoded so far
         self.windows = 0  # windows read so far
+        # its encoder and reader, where frames are encoded one by one
+        self._cached = model if isinstance(model, models.StreamingModel) else None
+        self._fixed: tuple[FixedBatches[torch.Tensor], FixedBatches[models.Output]] | None = None
+        if self._cached is not None:
+            # a single crop is encoded 1.4 times as fast in this layout on a CPU, and convolutions on a GPU
+            # want it, too
+            self._cached.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            if capture is None and device == "cuda":
+                capture = graphed
+            if capture is not None:
+                self._fixed = (
+                    FixedBatches(self._cached.encode, capture),
+                    FixedBatches(self._cached.read, capture),
+                )
 
     @property
     def device_name(self) -> str:
-        """The device in words."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        return "cpu"
+        """The device in words, with the precision where it is not float32."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        return name if self._dtype == torch.float32 else f"{name}, bfloat16"
 
     @torch.inference_mode()
-    def read(self, requests: list[Request]) -> list[Reading | None]:
-        """Reads all windows in one batch; None for a window whose crops were overwritten meanwhile."""
+    def read(self, requests: list[Request], ahead: Sequence[Ahead] = ()) -> list[Reading | None]:
+        """Reads all windows in one batch; None for a window whose crops were overwritten meanwhile.
+
+        Args:
+            requests: the windows, at most one of a face.
+            ahead: crops that windows will need soon; encoded in the same batch, so that the next window
+                finds them done.
+        """
         started_ns = now_ns()
-        clips = [self._clip(request) for request in requests]
-        kept = [clip for clip in clips if clip is not None]
-        if not kept:
+        if self._cached is None:
+            clips = [self._to_tensor([(each.ring, each.window.serials)]) for each in requests]
+            kept = [clip is not None for clip in clips]
+            batch = [clip.transpose(0, 1) for clip in clips if clip is not None]  # T 3 S S -> 3 T S S
+            output = self.model(torch.stack(batch)) if batch else None
+        else:
+            kept = self._encode_new(requests, ahead)
+            windows = [
+                (each.key, each.window.serials.tolist())
+                for each, is_there in zip(requests, kept, strict=True)
+                if is_there
+            ]
+            output = self._read(self._store.gather(windows)) if windows else None
+            for key, serials in windows:
+                self._store.drop_before(key, serials[0])
+        if output is None:
             return [None] * len(requests)
-        batch = torch.stack(kept)
-        output = self.model(batch) if self._cached is None else self._cached.read(batch)
-        readings = self._readings(output, started_ns)
-        self.windows += len(kept)
-        return [None if clip is None else next(readings) for clip in clips]
+        count = sum(kept)
+        self.windows += count
+        readings = self._readings(output, count, started_ns)
+        return [next(readings) if is_there else None for is_there in kept]
 
     def retain(self, keys: Iterable[Hashable]) -> None:
         """Drops the cached features of every face that is not among `keys`."""
-        keep = set(keys)
-        self._features = {key: cache for key, cache in self._features.items() if key in keep}
+        self._store.retain(keys)
 
     def warm_up(self) -> None:
-        """Runs the model once on an empty clip, so that the first window does not pay for start-up."""
+        """Runs the model on empty pictures, so that the first window does not pay for start-up."""
         frames, size = self.spec.frames, self.spec.size
         with torch.inference_mode():
-            self.model(torch.zeros(1, 3, frames, size, size, device=self.device))
+            if self._cached is None:
+                self.model(torch.zeros(1, 3, frames, size, size, device=self.device, dtype=self._dtype))
+                return
+            for count in SIZES[:3] if self._fixed is not None else (1, 2):
+                crops = torch.zeros(count, 3, size, size, device=self.device, dtype=self._dtype)
+                features = self._encode(crops.contiguous(memory_format=torch.channels_last))
+            # at first all faces have their windows due at their own times: one window a batch
+            self._read(features[:1].expand(frames, *features.shape[1:]).unsqueeze(0).contiguous())
 
-    def _clip(self, request: Request) -> torch.Tensor | None:
-        """The window as (T,C,h,w) features, or as a (3,T,S,S) clip for a model that wants pixels."""
-        if self._cached is None:
-            tensor = self._to_tensor(request, request.window.serials)
-            return None if tensor is None else tensor.transpose(0, 1)  # T 3 S S -> 3 T S S
-        cache = self._features.setdefault(request.key, OrderedDict())
-        serials = request.window.serials
-        new = np.array(sorted({int(each) for each in serials} - cache.keys()), np.int64)
-        if new.size:
-            tensor = self._to_tensor(request, new)
-            if tensor is None:
-                return None
-            encoded = self._cached.encode(tensor)
-            self.encoded += len(new)
-            cache.update(zip(new.tolist(), encoded, strict=True))
-        clip = torch.stack([cache[int(each)] for each in serials])
-        for old in [each for each in cache if each < serials[0]]:
-            del cache[old]  # windows only move forward
-        return clip
+    def _encode(self, frames: torch.Tensor) -> torch.Tensor:
+        assert self._cached is not None
+        return self._cached.encode(frames) if self._fixed is None else self._fixed[0](frames)
 
-    def _to_tensor(self, request: Request, serials: npt.NDArray[np.int64]) -> torch.Tensor | None:
-        crops = request.ring.read(serials)
-        if crops is None:
+    def _read(self, features: torch.Tensor) -> models.Output:
+        assert self._cached is not None
+        return self._cached.read(features) if self._fixed is None else self._fixed[1](features)
+
+    def _encode_new(self, requests: list[Request], ahead: Sequence[Ahead]) -> list[bool]:
+        """Encodes what the windows and `ahead` lack, in one batch; which windows can be read."""
+        wanted: list[tuple[CropRing, list[int]]] = []
+        owners: list[tuple[Hashable, int]] = []
+        kept = []
+        for request in requests:
+            new = self._store.missing(request.key, request.window.serials.tolist())
+            is_there = request.ring.holds(new)
+            kept.append(is_there)
+            if new and is_there:
+                wanted.append((request.ring, new))
+                owners += [(request.key, serial) for serial in new]
+        for key, ring, serial in ahead:
+            self._store.drop_before(key, serial - ring.capacity)  # where no window ever comes
+            if self._store.missing(key, [serial]) and ring.holds([serial]):
+                wanted.append((ring, [serial]))
+                owners.append((key, serial))
+        if not wanted:
+            return kept
+        frames = self._to_tensor([(ring, np.array(serials, np.int64)) for ring, serials in wanted])
+        if frames is None:  # overwritten between the look and the copy: the next windows will do
+            return [False] * len(requests)
+        self._store.put(owners, self._encode(frames))
+        self.encoded += len(owners)
+        return kept
+
+    def _to_tensor(self, wanted: Sequence[tuple[CropRing, npt.NDArray[np.int64]]]) -> torch.Tensor | None:
+        """The crops as the model's input on its device, (N,3,S,S); None if one was overwritten."""
+        found = [ring.read(serials) for ring, serials in wanted]
+        crops = [each for each in found if each is not None]
+        if len(crops) < len(found):
             return None
-        return to_tensor(torch.from_numpy(crops).to(self.device), self.spec)
+        tensor = torch.from_numpy(crops[0] if len(crops) == 1 else np.concatenate(crops))
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        frames = to_tensor(tensor, self.spec).to(self._dtype)
+        return frames.contiguous(memory_format=torch.channels_last) if self._cached is not None else frames
 
-    def _readings(self, output: models.Output, started_ns: int) -> Iterator[Reading]:
+    def _readings(self, output: models.Output, count: int, started_ns: int) -> Iterator[Reading]:
+        """The first `count` rows of the output; what follows is padding."""
         spec = self.spec
-        logits = output.logits.float()
+        logits = output.logits[:count].float()
         probabilities = torch.softmax(logits / spec.temperature, dim=1).cpu().numpy()
         best = logits.topk(min(2, logits.shape[1]), dim=1).values.cpu().numpy()
         margins = best[:, 0] - best[:, -1]
@@ -165,14 +239,16 @@ class Engine:
         return positions.clamp(0, self.spec.frames - 1).cpu().numpy().astype(np.float32)
 
 
-def make_engine(model: str, weights: str, device: str, weights_folder: Path) -> Engine:
+def make_engine(
+    model: str, weights: str, device: str, weights_folder: Path, precision: str = "auto"
+) -> Engine:
     """The engine for a model's name and, when given or shipped, its weights.
 
     Args:
         model: a name of `models.list_models()`.
         weights: path of a safetensors file, or the name of one in `weights_folder`; empty for
             `<model>.safetensors` of that folder if it is there, else random weights.
-        device: as in Engine.
+        device, precision: as in Engine.
         weights_folder: where shipped weights lie.
 
     Raises:
@@ -193,4 +269,4 @@ def make_engine(model: str, weights: str, device: str, weights_folder: Path) -> 
             network = models.create_model(model)
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
-    return Engine(network, device)
+    return Engine(network, device, precision)

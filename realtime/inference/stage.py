@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from realtime.clock import to_ns
-from realtime.inference.engine import Engine, Reading, Request
+from realtime.clock import NS_PER_S, to_ns
+from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.smoothing import Smoother
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing
@@ -55,13 +56,17 @@ class InferenceStage:
         self._engine = engine
         self._make_smoother = make_smoother
         # windows end on grid points only, so a hop is due once it is nearer than half a grid step
-        self._due_ns = to_ns(hop_s) - to_ns(span_s) // (2 * (engine.spec.frames - 1))
+        step_ns = to_ns(span_s) // (engine.spec.frames - 1)
+        self._due_ns = to_ns(hop_s) - step_ns // 2
+        # what that comes to: predictions a second of one face
+        self.wanted_hz = NS_PER_S / (step_ns * max(1, math.ceil(self._due_ns / step_ns)))
         self._faces: dict[Hashable, _FaceState] = {}
 
     def step(self, feeds: tuple[Feed, ...]) -> int:
         """Predicts for every face whose hop is over; the number of predictions published."""
         requests: list[Request] = []
         owners: list[Feed] = []
+        ahead: list[Ahead] = []
         alive: set[Hashable] = set()
         for feed in feeds:
             for ring in feed.rings():
@@ -73,12 +78,12 @@ class InferenceStage:
                 if window is not None:
                     requests.append(Request(key, window, ring))
                     owners.append(feed)
+                elif (serial := ring.newest_choice()) is not None:
+                    ahead.append((key, ring, serial))  # now, and not in a burst when the hop is over
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
         self._engine.retain(alive)
-        if not requests:
-            return 0
         published = 0
-        readings = self._engine.read(requests)
+        readings = self._engine.read(requests, ahead)
         for request, feed, reading in zip(requests, owners, readings, strict=True):
             prediction = None if reading is None else self._predict(request, reading)
             if prediction is not None:

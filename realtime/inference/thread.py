@@ -9,8 +9,11 @@ from realtime.clock import now_ns
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.slot import Slot
-from realtime.stats import Durations, Rate
+from realtime.stats import Durations, Load, Rate
 from realtime.worker import Worker, yield_to_others
+
+# a thread that is busy for more than this share of the time has no rest left between two hops
+FULL_LOAD = 0.95
 
 
 class Inference:
@@ -29,6 +32,7 @@ class Inference:
         self.engine = engine
         self.durations = Durations()
         self.rate = Rate()
+        self._load = Load()
         self._stage = stage
         self._feeds: tuple[Feed, ...] = ()
         self._lock = threading.Lock()
@@ -51,6 +55,21 @@ class Inference:
         """Says that there may be a window due; any thread, returns at once."""
         self._due.put(True)
 
+    @property
+    def wanted_hz(self) -> float:
+        """Predictions a second of one face, where the machine is fast enough; any thread."""
+        return self._stage.wanted_hz
+
+    @property
+    def load(self) -> float:
+        """Share of the last seconds that the model was at work, 0 to 1; any thread."""
+        return self._load.share(now_ns())
+
+    @property
+    def keeps_up(self) -> bool:
+        """False when the machine is too slow, so that predictions come later than wanted; any thread."""
+        return self.load < FULL_LOAD
+
     def _setup(self) -> None:
         yield_to_others()
         self.engine.warm_up()
@@ -60,8 +79,9 @@ class Inference:
             return
         started_ns = now_ns()
         published = self._stage.step(self._feeds)
+        ended_ns = now_ns()
+        self._load.add(started_ns, ended_ns)
         if published:
-            ended_ns = now_ns()
             self.durations.add_ns(ended_ns - started_ns)
             for _ in range(published):
                 self.rate.mark(ended_ns)

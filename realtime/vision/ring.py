@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from realtime.clock import to_ns
 from realtime.values import CROP_SIDE, Face, ImageU8
-from realtime.vision.window import choose_window
+from realtime.vision.window import choose_window, newest_index
 
 THUMBNAIL_SIDE = 64
 
@@ -114,6 +115,29 @@ class CropRing:
             newest = self._faces[picked[-1] % len(self._t_ns)]
             assert newest is not None  # every slot up to `_pushed` was filled by push
             return Window(picked, times[chosen.index], chosen.grid_ns, *newest)
+
+    def newest_choice(self) -> int | None:
+        """The serial of the newest crop that windows choose, before there is a whole window, too.
+
+        None while there is no crop.
+        """
+        with self._lock:
+            oldest = max(self._start, self._pushed - len(self._t_ns))
+            if oldest >= self._pushed:
+                return None
+            serials = np.arange(oldest, self._pushed)
+            times = self._t_ns[serials % len(self._t_ns)]
+            return int(serials[newest_index(times, self._anchor_ns, self._frames, self._span_ns)])
+
+    @property
+    def capacity(self) -> int:
+        """How many crops are held at most."""
+        return len(self._t_ns)
+
+    def holds(self, serials: Sequence[int]) -> bool:
+        """True while none of the crops was overwritten."""
+        with self._lock:
+            return not serials or min(serials) >= self._pushed - len(self._t_ns)
 
     def read(self, serials: npt.NDArray[np.int64]) -> ImageU8 | None:
         """Copies (n,224,224,3) crops by their serials; None if one of them was overwritten meanwhile."""

@@ -1,0 +1,73 @@
+"""Face landmarks by the real mesh, on the demo clip's face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from realtime.values import ImageU8
+from realtime.vision.landmarks import LOOK_EACH, FaceMesh
+
+DEMO = Path(__file__).resolve().parents[1] / "assets" / "demo" / "demo.mp4"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[ImageU8]:
+    found = []
+    with av.open(str(DEMO)) as clip:
+        for frame in clip.decode(video=0):
+            found.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            if len(found) == 40:
+                break
+    return found
+
+
+@pytest.fixture
+def mesh() -> Iterator[FaceMesh]:
+    with FaceMesh(2) as made:
+        yield made
+
+
+def beside(left: ImageU8, right: ImageU8) -> ImageU8:
+    """Two pictures side by side on one of their size."""
+    half = [np.asarray(cv2.resize(each, (320, 240)), np.uint8) for each in (left, right)]
+    return np.pad(np.concatenate(half, axis=1), ((120, 120), (0, 0), (0, 0)), mode="edge")
+
+
+def test_a_lone_face_is_followed_as_by_a_mesh_for_one(mesh: FaceMesh, pictures: list[ImageU8]) -> None:
+    with FaceMesh(1) as single:
+        for each in pictures:
+            ours, theirs = mesh.find(each), single.find(each)
+            assert len(ours) == len(theirs) == 1
+            np.testing.assert_allclose(ours[0], theirs[0], atol=1e-3)
+
+
+def test_a_second_face_is_seen_soon_and_kept_until_it_leaves(mesh: FaceMesh, pictures: list[ImageU8]) -> None:
+    for each in pictures[:15]:
+        assert len(mesh.find(each)) == 1
+    counts = [len(mesh.find(beside(each, pictures[0]))) for each in pictures[15:30]]
+    first = counts.index(2)
+    assert first <= LOOK_EACH
+    assert set(counts[first:]) == {2}
+    centres = sorted(each[:, 0].mean() for each in mesh.find(beside(pictures[30], pictures[0])))
+    assert centres[0] < 320 < centres[1]
+    counts = [len(mesh.find(each)) for each in [*pictures, *pictures[::-1]]]
+    assert set(counts[-LOOK_EACH:]) == {1}
+
+
+def test_two_faces_are_seen_at_once_in_the_first_picture(mesh: FaceMesh, pictures: list[ImageU8]) -> None:
+    assert len(mesh.find(beside(pictures[0], pictures[9]))) == 2
+
+
+def test_no_face_gives_none_and_a_closed_mesh_is_refused(mesh: FaceMesh) -> None:
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    assert mesh.find(grey) == []
+    mesh.close()
+    mesh.close()
+    with pytest.raises(ValueError, match="expected an open landmarker"):
+        mesh.find(grey)
