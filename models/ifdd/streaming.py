@@ -30,7 +30,9 @@ class IfddStream(StreamingModel):
         heads: attention heads of LADM and refinement.
     """
 
-    def __init__(self, spec: ModelSpec, encoder: str = "plain", width: int = 128, heads: int = 4) -> None:
+    def __init__(
+        self, spec: ModelSpec, encoder: str = "resnet-fine", width: int = 128, heads: int = 4
+    ) -> None:
         super().__init__(spec)
         if width <= 0 or width % 16 or heads <= 0 or width % heads:
             raise ModelError(
