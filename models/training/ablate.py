@@ -138,12 +138,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", required=True, type=Path)
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--part", type=float, default=1.0, help="share of the clips that an epoch draws")
     parser.add_argument("--clips", type=int, default=300, help="PublicTest faces that clips are made of")
     args = parser.parse_args(arguments)
     try:
         settings = load_settings(args.config)
         weights = args.run / f"{settings.model.name}.safetensors"
         pool = load_pool(args.run / "pool")
+        pool = dataclasses.replace(pool, weights=pool.weights * args.part)
         public = load_prepared(settings.data.main).split("public")
         model = load_checkpoint(weights)
         assert isinstance(model, IfddStream)
