@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
 
 from realtime.config import Config
+from realtime.driver.feed import DriverFeed
+from realtime.driver.settings import load
 from realtime.inference.engine import Engine, make_engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import InferenceStage
@@ -38,8 +42,10 @@ def build_landmarker(config: Config) -> Landmarker:
     return FaceMesh(config.faces)
 
 
-def build_vision(config: Config, engine: Engine, landmarker: Landmarker) -> VisionStage:
-    """The vision stage, with rings that fit the engine's model."""
+def build_vision(config: Config, engine: Engine | None, landmarker: Landmarker) -> VisionStage:
+    """The vision stage, with rings that fit the engine's model; without an engine it keeps no crops."""
+    if engine is None:
+        return VisionStage(landmarker, config.faces, None)
 
     def make_ring(face_id: int) -> CropRing:
         return CropRing(
@@ -47,6 +53,15 @@ def build_vision(config: Config, engine: Engine, landmarker: Landmarker) -> Visi
         )
 
     return VisionStage(landmarker, config.faces, make_ring)
+
+
+def build_driver(config: Config, publish: Callable[[dict[str, Any]], None], origin_ns: int) -> DriverFeed:
+    """The driver profile's rules, which publish events.
+
+    Raises:
+        ConfigError: the file of thresholds does not fit.
+    """
+    return DriverFeed(load(config.driver_settings), publish, origin_ns=origin_ns)
 
 
 def build_inference(config: Config, engine: Engine) -> InferenceStage:

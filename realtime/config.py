@@ -67,6 +67,14 @@ class Config:
     switch_margin: float = setting(
         0.1, "lead that another label needs to replace the shown one", low=0, high=1
     )
+    profile: str = setting(
+        "expression",
+        "'expression', or 'driver': drowsiness and distraction, no expressions",
+        choices=("expression", "driver"),
+    )
+    expressions: bool = setting(False, "read expressions in the driver profile too")
+    driver_settings: str = setting("", "TOML file with thresholds of the driver profile")
+    mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)
@@ -75,6 +83,11 @@ class Config:
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
+
+    @property
+    def reads_expressions(self) -> bool:
+        """Whether the expression model is loaded and run."""
+        return self.profile == "expression" or self.expressions
 
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))

@@ -6,10 +6,18 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
+from realtime.build import (
+    build_driver,
+    build_engine,
+    build_inference,
+    build_landmarker,
+    build_vision,
+    limit_threads,
+)
 from realtime.capture.choose import DEMO_CLIP
 from realtime.capture.file import FileSource
 from realtime.capture.source import NoPicture
@@ -26,11 +34,12 @@ MAX_SIDE = 1920  # as live
 
 @dataclass(slots=True)
 class Summary:
-    """What was in the file: frames, frames with a face, predictions."""
+    """What was in the file: frames, frames with a face, predictions, and the driver's alerts."""
 
     frames: int = 0
     with_face: int = 0
     predictions: int = 0
+    alerts: int = 0
 
 
 def run_offline(config: Config) -> int:
@@ -41,7 +50,8 @@ def run_offline(config: Config) -> int:
     """
     summary = process_file(config)
     print(
-        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions",
+        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
+        + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
         file=sys.stderr,
     )
     return 0
@@ -55,11 +65,13 @@ def process_file(config: Config) -> Summary:
     """
     limit_threads(config)
     source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
-    engine = build_engine(config)
-    inference = build_inference(config, engine)
+    engine = build_engine(config) if config.reads_expressions else None
+    inference = None if engine is None else build_inference(config, engine)
+    told: list[dict[str, Any]] = []
+    driver = build_driver(config, told.append, 0) if config.profile == "driver" else None
     predictions: list[Prediction] = []
-    painter = Painter()
-    notices = () if engine.spec.trained else ("untrained weights",)
+    painter = Painter(expressions=config.reads_expressions)
+    notices = () if engine is None or engine.spec.trained else ("untrained weights",)
     summary = Summary()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
@@ -79,16 +91,21 @@ def process_file(config: Config) -> Summary:
             summary.frames += 1
             observation = vision.process(frame)
             summary.with_face += bool(observation.faces)
-            inference.step((feed,))
+            if driver is not None:
+                painter.watch_driver(driver.observe(observation))
+                summary.alerts += sum(each["event"] == "driver_alert" and each["active"] for each in told)
+            if inference is not None:
+                inference.step((feed,))
             summary.predictions += len(predictions)
             for prediction in predictions:
                 painter.note(prediction)
             if events is not None:
-                for event in face_events(observation, 0):
+                for event in (*face_events(observation, 0), *told):
                     events.write(event)
                 for prediction in predictions:
                     events.write(prediction_event(prediction, 0))
             predictions.clear()
+            told.clear()
             if video is not None:
                 video.write(painter.paint(frame, observation, notices))
             bar.update()

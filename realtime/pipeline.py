@@ -9,7 +9,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from realtime.build import build_engine, build_inference, build_landmarker, build_vision, limit_threads
+from realtime.build import (
+    build_driver,
+    build_engine,
+    build_inference,
+    build_landmarker,
+    build_vision,
+    limit_threads,
+)
 from realtime.capture.browser import PushSource
 from realtime.capture.camera import cameras
 from realtime.capture.choose import SourceOpener
@@ -17,12 +24,14 @@ from realtime.capture.source import Source
 from realtime.capture.thread import Capture
 from realtime.clock import now_ns
 from realtime.config import Config
+from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed
 from realtime.inference.thread import Inference
 from realtime.picture.thread import Composer
 from realtime.session.events import face_events, prediction_event
+from realtime.session.mqtt import MqttLink
 from realtime.slot import Fanout
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.vision.thread import Vision
@@ -72,7 +81,7 @@ class Stream:
         self,
         name: str,
         config: Config,
-        inference: Inference,
+        inference: Inference | None,
         problems: Problems,
         opener: OpenerMaker = make_opener,
     ) -> None:
@@ -81,7 +90,7 @@ class Stream:
         Args:
             name: letters, digits, "-" and "_".
             config: the settings.
-            inference: the process's inference thread.
+            inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
         """
@@ -92,8 +101,12 @@ class Stream:
         self._problems = problems
         self._origin_ns = now_ns()
         self._lock = threading.Lock()  # one change of source at a time
+        self._faces = 0
         self._frames: Fanout[Frame] = Fanout()
-        engine = inference.engine
+        engine = None if inference is None else inference.engine
+        self.driver: DriverFeed | None = None
+        if config.profile == "driver":
+            self.driver = build_driver(config, self.events.publish, self._origin_ns)
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
@@ -106,6 +119,7 @@ class Stream:
             source_notice=self._source_notice,
             notices=self._notices,
             on_error=problems.note,
+            expressions=config.reads_expressions,
         )
         self._opener = opener
         self._source = config.source
@@ -122,7 +136,8 @@ class Stream:
         Raises:
             SourceError: the source cannot be opened; nothing is left running.
         """
-        self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+        if self._inference is not None:
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
@@ -137,7 +152,8 @@ class Stream:
         self._capture.stop()
         self._vision.worker.stop()
         self._composer.worker.stop()
-        self._inference.remove(self.name)
+        if self._inference is not None:
+            self._inference.remove(self.name)
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -184,7 +200,8 @@ class Stream:
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
         t_ns = now_ns()
-        capture, engine = self._capture.status(), self._inference.engine
+        capture, inference = self._capture.status(), self._inference
+        engine = None if inference is None else inference.engine
         return {
             "source": {
                 "source": self._source,
@@ -193,21 +210,25 @@ class Stream:
                 "problem": capture["problem"],
                 "losses": capture["losses"],
             },
-            "model": {
+            "profile": self._config.profile,
+            "driver": None if self.driver is None else self.driver.status(),
+            "model": None
+            if engine is None
+            else {
                 "name": engine.spec.name,
                 "device": engine.device_name,
                 "trained": engine.spec.trained,
                 "labels": list(engine.spec.labels),
                 "window_s": self._config.window_seconds,
             },
-            "keeps_up": self._inference.keeps_up,
+            "keeps_up": True if inference is None else inference.keeps_up,
             "rates": {
                 "capture_fps": round(capture["fps"], 1),
                 "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
                 "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
-                "prediction_hz": round(self._inference.rate.per_s(t_ns), 1),
-                "prediction_hz_wanted_a_face": round(self._inference.wanted_hz, 1),
-                "model_load": round(self._inference.load, 2),
+                "prediction_hz": 0.0 if inference is None else round(inference.rate.per_s(t_ns), 1),
+                "prediction_hz_wanted_a_face": 0.0 if inference is None else round(inference.wanted_hz, 1),
+                "model_load": 0.0 if inference is None else round(inference.load, 2),
             },
             "drops": {
                 "source": capture["dropped"],
@@ -216,11 +237,11 @@ class Stream:
             },
             "latency_ms": {
                 "vision": self._vision.durations.summary(),
-                "inference": self._inference.durations.summary(),
+                "inference": None if inference is None else inference.durations.summary(),
                 "paint": self._composer.durations.summary(),
                 "frame_to_picture": self._composer.ages.summary(),
             },
-            "faces": len(self._vision.rings()),
+            "faces": self._faces,
         }
 
     @property
@@ -251,16 +272,22 @@ class Stream:
         """Ends the present capture and starts one of another source; raises if that does not open."""
         self._capture.stop()
         self._vision.forget()
+        if self.driver is not None:
+            self.driver.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
         self._capture.wait_opened(OPEN_TIMEOUT_S)
 
     def _observed(self, observation: Observation) -> None:
+        self._faces = len(observation.faces)
+        if self.driver is not None:
+            self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
         for event in face_events(observation, self._origin_ns):
             self.events.publish(event)
-        self._inference.wake()
+        if self._inference is not None:
+            self._inference.wake()
 
     def _predicted(self, prediction: Prediction) -> None:
         self._composer.predict(prediction)
@@ -274,9 +301,9 @@ class Stream:
         lines = []
         if self._vision.worker.name in broken:
             lines.append("face tracking stopped")
-        if self._inference.worker.name in broken:
+        if self._inference is not None and self._inference.worker.name in broken:
             lines.append("expression model stopped")
-        if not self._inference.engine.spec.trained:
+        if self._inference is not None and not self._inference.engine.spec.trained:
             lines.append("untrained weights")
         return tuple(lines)
 
@@ -287,7 +314,7 @@ class Application:
     def __init__(
         self, config: Config, *, engine: Engine | None = None, opener: OpenerMaker = make_opener
     ) -> None:
-        """Loads the model.
+        """Loads the model, unless the profile reads no expressions.
 
         Args:
             config: the settings.
@@ -299,9 +326,17 @@ class Application:
         """
         limit_threads(config)
         self._problems = Problems()
-        engine = engine or build_engine(config)
-        self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
-        self._streams = {"main": Stream("main", config, self._inference, self._problems, opener)}
+        self._inference: Inference | None = None
+        if config.reads_expressions:
+            engine = engine or build_engine(config)
+            self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
+        main = Stream("main", config, self._inference, self._problems, opener)
+        self._streams = {"main": main}
+        self._mqtt: MqttLink | None = None
+        if config.mqtt and main.driver is not None:
+            self._mqtt = MqttLink(
+                config.mqtt, main.events, main.driver.set_speed, on_error=self._problems.note
+            )
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -314,7 +349,10 @@ class Application:
         Raises:
             SourceError: a source cannot be opened; nothing is left running.
         """
-        self._inference.worker.start()
+        if self._inference is not None:
+            self._inference.worker.start()
+        if self._mqtt is not None:
+            self._mqtt.start()
         try:
             for stream in self._streams.values():
                 stream.start()
@@ -326,7 +364,10 @@ class Application:
         """Stops all threads; can be called twice."""
         for stream in self._streams.values():
             stream.stop()
-        self._inference.worker.stop()
+        if self._mqtt is not None:
+            self._mqtt.stop()
+        if self._inference is not None:
+            self._inference.worker.stop()
 
     def health(self) -> dict[str, Any]:
         """`{"ok": bool, "problems": [one line for each broken thread]}`."""
@@ -339,11 +380,12 @@ class Application:
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the whole process."""
-        engine = self._inference.engine
+        engine = None if self._inference is None else self._inference.engine
         return {
             "health": self.health(),
-            "windows": engine.windows,
-            "crops_encoded": engine.encoded,
+            "windows": 0 if engine is None else engine.windows,
+            "crops_encoded": 0 if engine is None else engine.encoded,
+            "mqtt": None if self._mqtt is None else self._mqtt.status(),
         }
 
 

@@ -61,6 +61,7 @@ class Quality:
         brightness: mean grey value of the crop, 0 to 1.
         hints: what to change, in fixed words: "come closer", "turn to the camera", "too dark",
             "too bright", "blurred". Empty when the picture is good.
+        eye_light: mean grey value around the eyes over that of the cheeks; low where the eyes are covered.
     """
 
     size_px: float
@@ -70,6 +71,7 @@ class Quality:
     sharpness: float
     brightness: float
     hints: tuple[str, ...] = ()
+    eye_light: float = 1.0
 
     @property
     def ok(self) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from realtime.clock import NS_PER_S, now_ns, to_s
 from realtime.errors import SourceError
-from realtime.serving.served import Stream
+from realtime.serving.served import Driver, Stream
 from realtime.slot import Fanout, Slot
 from realtime.values import ImageU8, Picture
 
@@ -74,6 +74,8 @@ class ProducerStream:
         self.pictures: Fanout[Picture] = Fanout()
         self.events: Fanout[dict[str, Any]] = Fanout()
         self.size_wh = size_wh
+        self.driver: Driver | None = None
+        self.profile = "expression"
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()
         self.quiet = False
@@ -89,7 +91,10 @@ class ProducerStream:
     def status(self) -> dict[str, Any]:
         return {
             "source": {"source": self.source, "name": self.source, "state": "live"},
-            "model": {"name": "pattern", "device": "cpu", "trained": False, "labels": list(LABELS)},
+            "profile": self.profile,
+            "model": {"name": "pattern", "device": "cpu", "trained": False, "labels": list(LABELS)}
+            if self.profile == "expression"
+            else None,
             "keeps_up": self.keeps_up,
             "rates": {"capture_fps": 30.0, "picture_fps": 30.0, "prediction_hz": 7.5},
             "drops": {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def test_realtime_keeps_its_heavy_imports_in_their_rooms(path: Path) -> None:
         assert "mediapipe" not in roots(path)
     if not inside.startswith("realtime/serving/"):
         assert not roots(path) & {"aiortc", "aiohttp", "asyncio"}
+
+
+@pytest.mark.parametrize("path", files("realtime/driver"), ids=lambda path: path.name)
+def test_driver_rules_know_nothing_of_pictures_threads_and_the_network(path: Path) -> None:
+    if path.name != "record.py":  # measures a clip
+        assert roots(path) <= {"realtime", *sys.stdlib_module_names, "numpy", "cv2"}
+        parts = ("capture", "vision", "inference", "picture", "serving", "session", "worker", "pipeline")
+        assert not [name for name in imported(path) if name.startswith(tuple(f"realtime.{p}" for p in parts))
+                    and path.name != "replay.py"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", files("models"), ids=lambda path: str(path.relative_to(ROOT)))

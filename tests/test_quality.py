@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from realtime.values import FloatArray
-from realtime.vision.quality import head_angles_deg, measure_quality
+from realtime.vision.quality import eye_light, head_angles_deg, measure_quality
 from tests.faces import a_crop, face_landmarks
 
 
@@ -49,3 +49,13 @@ def test_a_good_picture_has_no_hints() -> None:
 )
 def test_each_fault_has_its_hint(landmarks: FloatArray, crop: np.ndarray, hint: str) -> None:  # type: ignore[type-arg]
     assert hint in measure_quality(landmarks, crop).hints
+
+
+def test_dark_lenses_are_told_by_the_light_around_the_eyes() -> None:
+    crop = np.full((224, 224, 3), 160, np.uint8)
+    assert eye_light(crop) == pytest.approx(1.0)
+    for left in (65, 118):
+        crop[80:104, left : left + 41] = 30
+    assert eye_light(crop) < 0.25
+    assert eye_light(np.asarray(crop // 4, np.uint8)) < 0.3, "whatever the light is"
+    assert eye_light(np.zeros((224, 224, 3), np.uint8)) == 0

@@ -1,6 +1,7 @@
 // The page: wires the video, the results, the status line and the controls together.
 
 import { Camera } from "./camera.js";
+import { DriverPanel } from "./driver.js";
 import { Faces } from "./faces.js";
 import { Rate } from "./rate.js";
 import { COVERS, STATES, TEXT } from "./strings.js";
@@ -11,6 +12,7 @@ const get = (id) => document.getElementById(id);
 
 const video = get("video");
 const faces = new Faces(get("faces"), get("nobody"), get("face-template"));
+const driver = new DriverPanel(get("driver"), get("driver-template"), say);
 const pictures = new Rate();
 const predictions = new Rate();
 const camera = new Camera((on) => {
@@ -18,6 +20,7 @@ const camera = new Camera((on) => {
 });
 const watcher = new Watcher(video, showState, (result) => {
   if (result.probabilities) predictions.mark();
+  if (driver.show(result)) return;
   faces.show(result);
 });
 let status = null;
@@ -36,6 +39,7 @@ function showState(state, why) {
   get("toggle").textContent = watcher.running ? TEXT.stop : TEXT.start;
   if (state !== "live") {
     faces.clear();
+    driver.clear(state === "stopped");
     pictures.clear();
     predictions.clear();
   }
@@ -107,7 +111,9 @@ async function refreshSources() {
 }
 
 function showFacts() {
-  const { model, source, viewers } = status ?? {};
+  const { model, source, viewers, profile } = status ?? {};
+  driver.choose(profile === "driver");
+  get("nobody").classList.toggle("unused", profile === "driver" && !model);
   const delay = status?.latency_ms?.frame_to_picture?.median;
   const running = watcher.running;
   const lost = source?.state === "lost" ? ` (${TEXT.cameraLost})` : "";

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 from realtime.clock import to_ns
+from realtime.driver.state import DriverState
+from realtime.picture.driver_panel import draw_driver
 from realtime.picture.overlay import dim, draw_bars, draw_face, draw_notices
 from realtime.picture.split_strip import draw_strip, strip_height
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
@@ -17,20 +19,27 @@ class Painter:
     One thread uses it.
     """
 
-    def __init__(self, *, stale_s: float = 1.5) -> None:
+    def __init__(self, *, stale_s: float = 1.5, expressions: bool = True) -> None:
         """Makes the painter.
 
         Args:
+            expressions: whether expressions are read; without them there are no labels and no strip.
             stale_s: a prediction older than this is no longer shown.
         """
         self._stale_ns = to_ns(stale_s)
         self._predictions: dict[int, Prediction] = {}
+        self._expressions = expressions
+        self._driver: DriverState | None = None
         self._strip: tuple[Prediction | None, ImageU8] | None = None
 
     def note(self, prediction: Prediction) -> None:
         """Takes a face's newest prediction."""
         self._drop_stale(prediction.t_ns)
         self._predictions[prediction.face_id] = prediction
+
+    def watch_driver(self, state: DriverState) -> None:
+        """Takes the driver's newest state."""
+        self._driver = state
 
     def forget(self) -> None:
         """Drops all predictions, because the source changed."""
@@ -53,7 +62,7 @@ class Painter:
             live: False darkens the frame, because it is old.
         """
         width, height = (each - each % 2 for each in frame.size_wh)
-        strip_rows = strip_height(width)
+        strip_rows = strip_height(width) if self._expressions else 0
         canvas = np.empty((height + strip_rows, width, 3), np.uint8)  # the one copy of the frame
         canvas[:height] = frame.image_rgb[:height, :width]
         image = canvas[:height]
@@ -63,11 +72,15 @@ class Painter:
             dim(image)
             faces = ()
         for face in faces:
-            draw_face(image, face, shown.get(face.face_id))
+            draw_face(image, face, shown.get(face.face_id), labels=self._expressions)
         draw_bars(image, [shown[face_id] for face_id in sorted(shown)])
+        if self._driver is not None:
+            stale = not live or frame.t_ns - self._driver.t_ns > self._stale_ns
+            draw_driver(image, self._driver, stale=stale)
         draw_notices(image, notices)
         largest = max(faces, key=lambda face: face.quality.size_px, default=None)
-        canvas[height:] = self._strip_of(width, None if largest is None else shown.get(largest.face_id))
+        if strip_rows:
+            canvas[height:] = self._strip_of(width, None if largest is None else shown.get(largest.face_id))
         yuv420p = cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
         return Picture(frame.seq, frame.t_ns, yuv420p, canvas)
 

@@ -25,13 +25,14 @@ def face_colour(face_id: int) -> Colour:
     return FACE_COLOURS[(face_id - 1) % len(FACE_COLOURS)]
 
 
-def draw_face(image: ImageU8, face: Face, prediction: Prediction | None) -> None:
+def draw_face(image: ImageU8, face: Face, prediction: Prediction | None, *, labels: bool = True) -> None:
     """Draws one face's corner box, its label and its quality hints.
 
     Args:
         image: (H,W,3) uint8 RGB, changed in place.
         face: the face in this frame.
         prediction: what the model last said of it; None until its first window is full.
+        labels: whether there are expressions to tell.
     """
     colour = face_colour(face.face_id)
     x0, y0, x1, y1 = (round(each) for each in face.box_xyxy)
@@ -50,7 +51,8 @@ def draw_face(image: ImageU8, face: Face, prediction: Prediction | None) -> None
     else:
         text, text_colour = f"{prediction.label} {prediction.confidence:.0%}", WHITE
     top = y0 - size * 2 if y0 >= size * 2 else y1 + size // 4
-    _chip(image, text, x0, top, size, text_colour, colour)
+    if labels:
+        _chip(image, text, x0, top, size, text_colour, colour)
     if face.quality.hints:
         below = top + size * 2 if top > y0 else y1 + size // 4
         _chip(image, ", ".join(face.quality.hints), x0, below, 13 * unit, WARNING, WARNING)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from realtime.clock import now_ns, to_ns
+from realtime.driver.state import DriverState
 from realtime.picture.compose import Painter
 from realtime.slot import Fanout, Slot
 from realtime.stats import Durations, Rate
@@ -31,6 +32,7 @@ class Composer:
         source_notice: Callable[[], str],
         notices: Callable[[], tuple[str, ...]],
         on_error: Callable[[str, BaseException], None],
+        expressions: bool = True,
         grace_s: float = 0.025,
         frozen_s: float = 1.0,
     ) -> None:
@@ -42,6 +44,7 @@ class Composer:
             source_notice: why there is no fresh frame ("camera lost ..."), "" while the source is fine.
             notices: other lines to show.
             on_error: told the thread's name and its exception.
+            expressions: whether expressions are read, which have their labels and strip.
             grace_s: how long a frame waits for its observation.
             frozen_s: without a frame for this long the picture says so.
         """
@@ -50,13 +53,14 @@ class Composer:
         self.durations = Durations()
         self.ages = Durations()  # from the frame's time to the finished picture
         self.rate = Rate()
-        self._painter = Painter()
+        self._painter = Painter(expressions=expressions)
         self._blank_wh = blank_wh
         self._source_notice, self._notices = source_notice, notices
         self._grace_s, self._frozen_ns = grace_s, to_ns(frozen_s)
         self._known = threading.Condition()
         self._observation: Observation | None = None
         self._pending: list[Prediction] = []
+        self._driver: DriverState | None = None
         self._last: Frame | None = None
         self._last_ns = now_ns()
         self.worker = Worker(name, self._step, wake=self.frames.close, on_error=on_error)
@@ -72,6 +76,11 @@ class Composer:
         with self._known:
             self._pending.append(prediction)
 
+    def watch_driver(self, state: DriverState) -> None:
+        """Takes the driver's newest state; called on the vision thread."""
+        with self._known:
+            self._driver = state
+
     def _step(self) -> None:
         frame = self.frames.take(0.2)
         now = now_ns()
@@ -84,10 +93,13 @@ class Composer:
             self._last, self._last_ns = frame, now
         with self._known:
             pending, self._pending = self._pending, []
+            driver = self._driver
         for prediction in pending:
             self._painter.note(prediction)
         if not len(self.pictures):
             return
+        if driver is not None:
+            self._painter.watch_driver(driver)
         observation = self._observation_of(frame) if live else None
         started_ns = now_ns()
         notices = self._notices() if live else (self._source_notice() or "no picture", *self._notices())

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, signalling
+from realtime.serving import api, driver_api, signalling
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
 from realtime.serving.hub import Hub
@@ -165,4 +165,5 @@ def build(context: Context) -> web.Application:
     app.on_response_prepare.append(add_headers)
     signalling.add_routes(app.router)
     api.add_routes(app.router)
+    driver_api.add_routes(app.router)
     return app

@@ -13,6 +13,26 @@ from realtime.slot import Fanout
 from realtime.values import ImageU8, Picture
 
 
+class Driver(Protocol):
+    """The driver profile of a stream: its attribute `driver`, None or absent in another profile.
+
+    Every method returns at once and may be called from any thread.
+    """
+
+    def acknowledge(self) -> None:
+        """The driver answers to what is sounding."""
+
+    def recalibrate(self) -> None:
+        """Has the driver's baseline learnt anew."""
+
+    def set_speed(self, t_ns: int, speed_kmh: float) -> None:
+        """Takes the vehicle's speed at a time.
+
+        Raises:
+            ValueError: it is not 0 to 400 km/h.
+        """
+
+
 class Stream(Protocol):
     """One source with everything behind it: capture, vision, composer.
 
@@ -39,7 +59,8 @@ class Stream(Protocol):
         """What `/api/status` says of the stream, JSON-ready; returns at once.
 
         The page shows these keys, and more may be added: `source` {"source", "name", "state"} with state
-        one of "live", "lost", "waiting", "ended"; `model` {"name", "device", "trained", "labels"};
+        one of "live", "lost", "waiting", "ended"; `model` {"name", "device", "trained", "labels"}, None
+        where no expressions are read; `profile`, and in the driver profile `driver`, its newest state;
         `rates` {"capture_fps", "picture_fps", "prediction_hz"}; `keeps_up`, False when predictions come
         later than wanted because the machine is too slow; `drops` and `latency_ms` by stage.
         """

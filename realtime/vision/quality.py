@@ -20,6 +20,10 @@ MAX_PITCH_DEG = 30.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 0.16, 0.88
 MIN_SHARPNESS = 6.0
 
+# Where align.TEMPLATE puts eyes and cheeks in a crop: left, top, right, bottom as shares of its side.
+EYE_REGIONS = ((0.291, 0.36, 0.471, 0.46), (0.527, 0.36, 0.707, 0.46))
+CHEEK_REGIONS = ((0.29, 0.52, 0.39, 0.60), (0.61, 0.52, 0.71, 0.60))
+
 
 def head_angles_deg(landmarks: FloatArray) -> tuple[float, float, float]:
     """Yaw, pitch, roll in degrees from the mesh's own depth; signs as in `values.Quality`.
@@ -65,4 +69,24 @@ def measure_quality(landmarks: FloatArray, crop_rgb: ImageU8) -> Quality:
         hints.append("too bright")
     if sharpness < MIN_SHARPNESS:
         hints.append("blurred")
-    return Quality(size_px, yaw, pitch, roll, sharpness, brightness, tuple(hints))
+    return Quality(
+        size_px, yaw, pitch, roll, sharpness, brightness, tuple(hints), eye_light=eye_light(crop_rgb)
+    )
+
+
+def eye_light(crop_rgb: ImageU8) -> float:
+    """Mean grey value around the eyes over that of the cheeks; sunglasses bring it down to about 0.2.
+
+    Args:
+        crop_rgb: (S,S,3) uint8, the aligned crop.
+    """
+    side = crop_rgb.shape[0]
+
+    def light(regions: tuple[tuple[float, float, float, float], ...]) -> float:
+        total = 0.0
+        for region in regions:
+            left, top, right, bottom = (round(each * side) for each in region)
+            total += sum(cv2.mean(crop_rgb[top:bottom, left:right])[:3])
+        return total
+
+    return light(EYE_REGIONS) / max(light(CHEEK_REGIONS), 1.0)

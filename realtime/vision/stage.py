@@ -21,13 +21,15 @@ class VisionStage:
     `process` belongs to one thread; `rings` may be read from any.
     """
 
-    def __init__(self, landmarker: Landmarker, max_faces: int, make_ring: Callable[[int], CropRing]) -> None:
+    def __init__(
+        self, landmarker: Landmarker, max_faces: int, make_ring: Callable[[int], CropRing] | None
+    ) -> None:
         """Makes the stage.
 
         Args:
             landmarker: finds faces; used by the thread that calls `process`.
             max_faces: how many faces are followed at once.
-            make_ring: gives the ring of a new face, by its id.
+            make_ring: gives the ring of a new face, by its id; None: no crops are kept.
         """
         self._landmarker = landmarker
         self._tracker = FaceTracker(max_faces)
@@ -47,12 +49,14 @@ class VisionStage:
         self._drop(tracked.lost)
         for face_id in tracked.found:
             self._aligners[face_id] = Aligner()
-            self._rings = {**self._rings, face_id: self._make_ring(face_id)}
+            if self._make_ring is not None:
+                self._rings = {**self._rings, face_id: self._make_ring(face_id)}
         faces = []
         for face_id, landmarks in tracked.faces:
             crop = warp(frame.image_rgb, self._aligners[face_id].matrix(frame.t_ns, landmarks))
             face = Face(face_id, _box(landmarks, frame.size_wh), landmarks, measure_quality(landmarks, crop))
-            self._rings[face_id].push(frame.t_ns, crop, face, frame.seq)
+            if face_id in self._rings:
+                self._rings[face_id].push(frame.t_ns, crop, face, frame.seq)
             faces.append(face)
         cost_ms = (now_ns() - started_ns) / NS_PER_MS
         return Observation(frame.seq, frame.t_ns, tuple(faces), tracked.found, tracked.lost, cost_ms)

@@ -1,0 +1,1 @@
+"""Drowsiness and distraction of a driver from face landmarks: pure state machines over time."""
