@@ -14,11 +14,11 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def to_tensor(crops: Tensor, spec: ModelSpec) -> Tensor:
-    """Crops as a model takes them: resized with antialiasing, in [0,1], greyed where asked, normalised.
+    """A crop's middle as a model takes it: resized with antialiasing, 0..1, greyed where asked, normalised.
 
     Args:
         crops: (N,H,W,3) uint8, RGB.
-        spec: names side, mean, std and whether the model reads luma.
+        spec: names the part read, side, mean, std and whether the model reads luma.
 
     Returns:
         (N,3,size,size) float32 on the crops' device.
@@ -28,6 +28,9 @@ def to_tensor(crops: Tensor, spec: ModelSpec) -> Tensor:
     """
     if crops.dtype != torch.uint8 or crops.dim() != 4 or crops.shape[3] != 3 or 0 in crops.shape[1:3]:
         raise ModelError(f"crops: expected (N,H,W,3) torch.uint8, got {tuple(crops.shape)} {crops.dtype}")
+    if spec.view < 1:
+        top, left = (round(each * (1 - spec.view) / 2) for each in crops.shape[1:3])
+        crops = crops[:, top : crops.shape[1] - top, left : crops.shape[2] - left]
     pixels = crops.permute(0, 3, 1, 2).to(torch.float32)  # N 3 H W, strided as N H W 3
     if spec.grey:  # before the resize: a third of its work
         pixels = (pixels * pixels.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -30,7 +30,9 @@ _ENTRIES: dict[str, tuple[ModelSpec, type[Model]]] = {
         (ModelSpec("ifdd-vit", 16, 160, mean=IMAGENET_MEAN, std=IMAGENET_STD), IfddVit),
         (ModelSpec("ial-gca", 16, 112), IalGca),
         (
-            ModelSpec("ifdd-stream", 16, 64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), grey=True),
+            ModelSpec(
+                "ifdd-stream", 16, 36, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), grey=True, view=0.75
+            ),
             IfddStream,
         ),
     )

@@ -30,6 +30,7 @@ class ModelSpec:
         labels: class names in the order of the logits.
         mean, std: subtracted from and divided out of RGB in [0,1].
         grey: the model reads luma: `preprocess.to_tensor` repeats it over the three channels.
+        view: share of a crop's side that the model reads, about the crop's middle.
         window_seconds: time span of a clip, seconds.
         temperature: probabilities are softmax(logits / temperature).
         trained: False while the weights are random.
@@ -50,6 +51,7 @@ class ModelSpec:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     grey: bool = False
+    view: float = 1.0
     window_seconds: float = 1.0
     temperature: float = 1.0
     trained: bool = False
@@ -75,6 +77,7 @@ class ModelSpec:
             )
         for name in ("window_seconds", "temperature"):
             self._need(_is_number(getattr(self, name)) and getattr(self, name) > 0, name, "a number > 0")
+        self._need(_is_number(self.view) and 0 < self.view <= 1, "view", "a number above 0, at most 1")
         for name in ("intensity_scale", "intensity_offset"):
             self._need(_is_number(getattr(self, name)), name, "a finite number")
         self._need(self.frames % 2 == 0, "frames", "an even number")

@@ -29,7 +29,7 @@ def test_overrides_reach_the_spec_and_the_network() -> None:
     [
         ("ifdd-steam", {}, "model: expected one of .*ifdd-stream.*, got 'ifdd-steam'"),
         ("ifdd-stream", {"sizes": 64}, "ifdd-stream override: expected one of .*size.*, got 'sizes'"),
-        ("ifdd-stream", {"size": 60}, "size: expected a multiple of 16 pixels, got 60"),
+        ("ifdd-stream", {"size": 8}, "size: expected at least 16 pixels, got 8"),
         ("ifdd-stream", {"encoder": "big"}, "encoder: expected one of .*resnet.*, got 'big'"),
         ("ifdd-stream", {"heads": 3}, "width, heads: expected .* got 128, 3"),
         ("ifdd-stream", {"width": 128.0}, "option width: expected int, got 128.0"),

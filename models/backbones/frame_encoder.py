@@ -16,14 +16,14 @@ STRIDE = 16
 
 
 def feature_side(size: int) -> int:
-    """Side of the feature map for an input side in pixels.
+    """Side of the feature map for an input side in pixels: a sixteenth, rounded up.
 
     Raises:
-        ModelError: the input side is no multiple of 16.
+        ModelError: the input side is below 16 pixels.
     """
-    if size < STRIDE or size % STRIDE:
-        raise ModelError(f"size: expected a multiple of {STRIDE} pixels, got {size}")
-    return size // STRIDE
+    if size < STRIDE:
+        raise ModelError(f"size: expected at least {STRIDE} pixels, got {size}")
+    return -(-size // STRIDE)
 
 
 def conv_norm(wide_in: int, wide_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -109,12 +109,16 @@ class DepthwiseBlock(nn.Module):
 
 
 def _encoder(
-    block: Callable[[int, int, int], nn.Module], stem: int, widths: tuple[int, ...], depths: tuple[int, ...]
+    block: Callable[[int, int, int], nn.Module],
+    stem: int,
+    widths: tuple[int, ...],
+    depths: tuple[int, ...],
+    stem_stride: int = 2,
 ) -> Callable[[int], nn.Sequential]:
-    """A builder: stem at half size, then three stages that halve, then a map to the asked width."""
+    """A builder: stem, then stages that halve to a sixteenth of the side, then a map to the asked width."""
 
     def build(width: int) -> nn.Sequential:
-        layers: list[nn.Module] = [conv_norm(3, stem, 3, 2), nn.ReLU()]
+        layers: list[nn.Module] = [conv_norm(3, stem, 3, stem_stride), nn.ReLU()]
         wide_in = stem
         for wide_out, depth in zip(widths, depths, strict=True):
             for index in range(depth):
@@ -128,6 +132,7 @@ def _encoder(
 
 ENCODERS: dict[str, Callable[[int], nn.Sequential]] = {
     "resnet": _encoder(BasicBlock, 32, (64, 128, 192), (2, 2, 2)),
+    "resnet-fine": _encoder(BasicBlock, 32, (48, 96, 192, 256), (1, 2, 2, 1), stem_stride=1),
     "resnet-narrow": _encoder(BasicBlock, 24, (48, 96, 160), (1, 2, 2)),
     "plain": _encoder(PlainBlock, 32, (64, 128, 192), (3, 3, 3)),
     "depthwise": _encoder(DepthwiseBlock, 32, (64, 112, 176), (1, 2, 2)),

@@ -30,7 +30,9 @@ class IfddStream(StreamingModel):
         heads: attention heads of LADM and refinement.
     """
 
-    def __init__(self, spec: ModelSpec, encoder: str = "plain", width: int = 128, heads: int = 4) -> None:
+    def __init__(
+        self, spec: ModelSpec, encoder: str = "resnet-fine", width: int = 128, heads: int = 4
+    ) -> None:
         super().__init__(spec)
         if width <= 0 or width % 16 or heads <= 0 or width % heads:
             raise ModelError(
@@ -40,7 +42,7 @@ class IfddStream(StreamingModel):
         self.side = feature_side(spec.size)
         self.encoder = create_encoder(encoder, width)
         self.gate = GlobalConvolutionAttention(width, self.side)
-        self.splitter = Splitter(width, spec.frames)
+        self.splitter = Splitter(width, spec.frames, grid=min(7, self.side))  # a smaller map is not enlarged
         self.lifting = Lifting(width, heads)
         self.refinement = Refinement(width, heads)
         self.compression = Compression("attention", width, self.side**2 * spec.frames // 2)

@@ -1,1 +1,1 @@
-"""Training from prepared data."""
+"""Training and evaluation: everything through `train`, `evaluate` and `prepare`."""

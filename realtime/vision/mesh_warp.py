@@ -73,7 +73,19 @@ class FacePuppet:
 
     def render(self, expression: Expression, pose: HeadPose) -> ImageU8:
         """The face with that expression and pose: (H,W,3) uint8, of the still's size."""
-        face = face_rig.move_expression(self._face, expression)
+        return self.render_shape(face_rig.move_expression(self._face, expression), pose)
+
+    @property
+    def face(self) -> Float:
+        """The still's own landmarks, (468,3) in face units."""
+        return self._face.copy()
+
+    def landmarks(self, face: Float, pose: HeadPose) -> Float:
+        """Where `render_shape` puts the landmarks: (468,3) pixels."""
+        return self._frame.to_picture(face_rig.turn_head(face, np.ones(len(face)), pose))
+
+    def render_shape(self, face: Float, pose: HeadPose) -> ImageU8:
+        """The face with its landmarks at `face`, (468,3) in face units, and that pose."""
         change = self._blend @ (face - self._face)
         turned = face_rig.turn_head(self._skull_points, self._weights, pose)
         skull = _Layer(self._frame, self._skull_points, turned, self._skull)
@@ -154,12 +166,19 @@ def _smooth_depth(known: Float, wanted: Float, radius: float = 0.06) -> Float:
 
     The landmarks' own depth has kinks which a turn of the head would show as a saw-toothed cheek.
     """
-    away = known[None, :, :2] - wanted[:, None, :2]  # Q P 2
-    weight = np.exp(-(away**2).sum(axis=2) / (2 * radius**2)) + 1e-9
-    basis = np.concatenate([np.ones((*away.shape[:2], 1)), away], axis=2)  # Q P 3
-    weighted = basis * weight[..., None]
-    left = np.einsum("qpi,qpj->qij", weighted, basis) + 1e-6 * np.eye(3)
-    right = np.einsum("qpi,p->qi", weighted, known[:, 2])
+    squared = (known[:, 0] - wanted[:, :1]) ** 2  # Q P
+    squared += (known[:, 1] - wanted[:, 1:2]) ** 2
+    weight = np.exp(squared / (-2 * radius**2)) + 1e-9
+    x, y, z = known.T
+    moments = weight @ np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, z, x * z, y * z], axis=1)
+    one, mx, my, mxx, mxy, myy, mz, mxz, myz = moments.T
+    # the same moments about each wanted point
+    u, v = wanted[:, 0], wanted[:, 1]
+    sx, sy = mx - u * one, my - v * one
+    sxx, syy = mxx - 2 * u * mx + u * u * one, myy - 2 * v * my + v * v * one
+    sxy = mxy - u * my - v * mx + u * v * one
+    left = np.stack([one, sx, sy, sx, sxx, sxy, sy, sxy, syy], axis=1).reshape(-1, 3, 3) + 1e-6 * np.eye(3)
+    right = np.stack([mz, mxz - u * mz, myz - v * mz], axis=1)
     return np.asarray(np.linalg.solve(left, right[..., None])[:, 0, 0])
 
 

@@ -1,0 +1,235 @@
+"""Measures weights on a data set: one JSON object on standard output, the confusion matrix as PNG.
+
+`python -m models.training.evaluate --weights W --data fer2013:PATH|faces:FOLDER|folder:ROOT --split test`
+
+Every picture is scored. Where no face is found the usual place of a face is read, and `no_face` counts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.checkpoint import load_checkpoint
+from models.errors import ModelError
+from models.ifdd.streaming import IfddStream
+from models.preprocess import to_tensor
+from models.spec import BASIC_LABELS
+from models.training import shapes
+from models.training.augment import Random
+from models.training.features import Encoded, encode_clips, encode_stills
+from models.training.metrics import calibration_error, score
+from models.training.prepare import prepare, read_source
+from models.training.prepared import SPLITS, Prepared, load_prepared
+from models.training.windows import read_windows
+from realtime.values import CROP_SIDE
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
+DEFAULT = "ifdd-stream"
+CLIP_SEED = 20
+
+
+def find_weights(name: str) -> Path:
+    """A path, the name of shipped weights, or "default".
+
+    Raises:
+        ModelError: neither.
+    """
+    if name == "default":
+        name = DEFAULT
+    for path in (Path(name), WEIGHTS / f"{name}.safetensors"):
+        if path.is_file():
+            return path
+    shipped = ", ".join(sorted(each.stem for each in WEIGHTS.glob("*.safetensors"))) or "none"
+    raise ModelError(f"weights: expected a path or one of the shipped ({shipped}), got {name!r}")
+
+
+def pictures(data: str, split: str, workers: int = 1) -> Prepared:
+    """The pictures of one split: found and aligned anew, or as `models.training.prepare` kept them.
+
+    Raises:
+        ModelError: an unknown source or split, or nothing in it.
+    """
+    if split not in SPLITS:
+        raise ModelError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+    if data.startswith("prepared:"):
+        return load_prepared(data.removeprefix("prepared:")).split(split)
+    items = [item for item in read_source(data) if item.split == SPLITS.index(split)]
+    if not items:
+        raise ModelError(f"{data}: expected pictures in split {split}, got none")
+    return prepare(items, workers)
+
+
+def clips_of(model: IfddStream, prepared: Prepared, seed: int) -> Encoded:
+    """One encoded clip of each found face: its expression comes, stays or goes, with all that cameras do."""
+    spec = model.spec
+    rng = np.random.default_rng(seed)
+    means = shapes.mean_shapes(prepared)
+    neutral = means[shapes.NEUTRAL]
+    levels, labels = [], []
+    for index in tqdm(np.flatnonzero(prepared.found), "drawing", file=sys.stderr, mininterval=5):
+        label = int(prepared.labels[index])
+        landmarks = prepared.landmarks[index].astype(np.float64)
+        with contextlib.suppress(ValueError, np.linalg.LinAlgError):
+            levels.append(shapes.draw(prepared.crops[index], landmarks, means[label] - neutral, neutral, rng))
+            labels.append(label)
+    device = next(model.parameters()).device
+    faces, random = torch.from_numpy(np.stack(levels)), Random(seed, device)
+    return encode_clips(model, faces, None, torch.tensor(labels), shapes.STRENGTHS, spec.frames, random,
+                        "encoding", strength=0.4)  # fmt: skip
+
+
+def summarise(
+    logits: Tensor, labels: Tensor, temperature: float, classes: tuple[str, ...] = BASIC_LABELS
+) -> dict[str, Any]:
+    """Scores as JSON values; `uar` over `classes`, answers among all seven."""
+    scores = score(logits, labels)
+    recall = dict(zip(BASIC_LABELS, scores.recall, strict=True))
+    chosen = [value for name, value in recall.items() if name in classes and value is not None]
+    if not chosen:
+        raise ModelError(f"classes: expected some that occur, got {', '.join(classes)}")
+    return {
+        "war": scores.war,
+        "uar": sum(chosen) / len(chosen),
+        "recall": recall,
+        "confusion": [list(row) for row in scores.confusion],
+        "ece_before": calibration_error(logits, labels),
+        "ece_after": calibration_error(logits, labels, temperature),
+        "count": scores.count,
+    }
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def measure_cost(model: IfddStream, repeats: int = 40) -> tuple[float, float]:
+    """Median milliseconds of one new frame (pixels to features) and of one window, on one CPU core."""
+    spec = model.spec
+    crop = torch.randint(0, 256, (1, CROP_SIDE, CROP_SIDE, 3), dtype=torch.uint8)
+    frame_ms, window_ms = [], []
+    with _one_thread(), torch.inference_mode():
+        for _ in range(repeats):
+            started = time.perf_counter()
+            features = model.encode(to_tensor(crop, spec))
+            middle = time.perf_counter()
+            window = features[None].expand(1, spec.frames, *features.shape[1:])
+            read = time.perf_counter()
+            model.read(window.contiguous())
+            window_ms.append((time.perf_counter() - read) * 1e3)
+            frame_ms.append((middle - started) * 1e3)
+    return statistics.median(frame_ms), statistics.median(window_ms)
+
+
+def draw_confusion(confusion: list[list[int]], path: Path) -> None:
+    """Writes the confusion matrix, rows in shares of the true class, as a PNG."""
+    cell, left = 84, 110
+    size = len(confusion)
+    image = np.full((left + cell * size, left + cell * size, 3), 255, np.uint8)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    for i, row in enumerate(confusion):
+        for j, value in enumerate(row):
+            share = value / max(1, sum(row))
+            x, y = left + j * cell, left + i * cell
+            shade = int(255 * (1 - share))
+            cv2.rectangle(image, (x, y), (x + cell - 2, y + cell - 2), (255, shade // 2 + 127, shade), -1)
+            ink = (255, 255, 255) if share > 0.55 else (40, 40, 40)
+            cv2.putText(image, f"{100 * share:.0f} %", (x + 14, y + 40), font, 0.6, ink, 1, cv2.LINE_AA)
+            cv2.putText(image, str(value), (x + 14, y + 62), font, 0.45, ink, 1, cv2.LINE_AA)
+    for i, name in enumerate(BASIC_LABELS[:size]):
+        cv2.putText(image, name, (8, left + i * cell + 48), font, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.putText(image, name, (left + i * cell + 2, left - 12), font, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(image, "true (rows)", (8, 24), font, 0.5, (90, 90, 90), 1, cv2.LINE_AA)
+    cv2.putText(image, "answered (columns)", (left + 2, 24), font, 0.5, (90, 90, 90), 1, cv2.LINE_AA)
+    if not cv2.imwrite(str(path), image):
+        raise ModelError(f"{path}: expected a writable file, got none")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Evaluates and prints; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate", description=__doc__)
+    parser.add_argument("--weights", default="default", help="path, name of shipped weights, or default")
+    parser.add_argument("--data", required=True,
+                        help="fer2013:PATH, faces:FOLDER, folder:ROOT or prepared:NPZ")  # fmt: skip
+    parser.add_argument("--split", default="test", help="train, public or test")
+    parser.add_argument("--as", dest="form", choices=("stills", "clips"), default="stills")
+    parser.add_argument("--classes", default=",".join(BASIC_LABELS), help="whose recalls make up uar")
+    parser.add_argument("--limit", type=int, default=0, help="a random part of so many pictures (0: all)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
+    parser.add_argument("--out", type=Path, help="JSON file; the confusion matrix goes beside it as PNG")
+    args = parser.parse_args(arguments)
+    try:
+        result = evaluate(args.weights, args.data, args.split, args.form, tuple(args.classes.split(",")),
+                          args.limit, args.workers)  # fmt: skip
+        if args.out is not None:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            draw_confusion(result["confusion"], args.out.with_suffix(".png"))
+    except (ModelError, OSError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(result))
+    return 0
+
+
+def evaluate(
+    weights: str,
+    data: str,
+    split: str,
+    form: str = "stills",
+    classes: tuple[str, ...] = BASIC_LABELS,
+    limit: int = 0,
+    workers: int = 1,
+) -> dict[str, Any]:
+    """What `main` prints; see there.
+
+    Raises:
+        ModelError: weights, data, split or classes that do not fit.
+    """
+    model = load_checkpoint(find_weights(weights))
+    spec = model.spec
+    if not isinstance(model, IfddStream) or spec.labels != BASIC_LABELS:
+        raise ModelError(f"weights: expected ifdd-stream with the seven classes, got {spec.name}")
+    unknown = [name for name in classes if name not in BASIC_LABELS]
+    if unknown:
+        raise ModelError(f"classes: expected some of {', '.join(BASIC_LABELS)}, got {unknown[0]!r}")
+    prepared = pictures(data, split, workers)
+    if 0 < limit < len(prepared):
+        prepared = prepared.take(np.sort(np.random.default_rng(CLIP_SEED).permutation(len(prepared))[:limit]))
+    encoded = encode_stills(model, prepared) if form == "stills" else clips_of(model, prepared, CLIP_SEED)
+    result = summarise(read_windows(model, encoded), encoded.labels, spec.temperature, classes)
+    frame_ms, window_ms = measure_cost(model)
+    return {
+        **result,
+        "ms_per_frame": frame_ms,
+        "ms_per_window": window_ms,
+        "no_face": int((~prepared.found).sum()),
+        "temperature": spec.temperature,
+        "weights": Path(find_weights(weights)).name,
+        "data": data.partition(":")[0],
+        "split": split,
+        "as": form,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""What a training run is told: one TOML file, checked; an unknown name is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import ModelError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model: its name and what `create_model` takes besides."""
+
+    name: str = "ifdd-stream"
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Prepared pictures (`models.training.prepare`) and how often a class of the second set is drawn.
+
+    Attributes:
+        main: the set with official splits; chooses the best epoch by its "public" split.
+        extra: added to training, "train" split only; "" for none.
+        shapes: faces at several strengths of their expression (`models.training.shapes`); "" for none.
+        versions: how many random clips are made of each of those faces.
+        extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
+    """
+
+    main: str = "out/fer2013.npz"
+    extra: str = ""
+    shapes: str = ""
+    versions: int = 4
+    extra_weights: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """One stage's optimisation.
+
+    Attributes:
+        epochs: passes; the learning rate rises for `warm_up` of them all and falls by a cosine.
+        batch: pictures or clips of a step, over all devices.
+        peak: highest learning rate.
+        weight_decay: of weights with two or more axes.
+        smoothing: label smoothing.
+        mixup: probability of mixing a batch.
+        mixup_alpha: of the Beta distribution.
+        average: decay of the moving average of the weights; that average is what is evaluated and shipped.
+        strength: of the augmentation.
+        coarse_share: share of the epochs, at the start, on pictures of `coarse_size` pixels, which are
+            cheaper; 0 for none. Any size that gives a feature map of the same side will do.
+        coarse_size: see `coarse_share`.
+        intensity: weight of the intensity-aware loss (stage two).
+        lifting: weight of the lifting loss (stage two).
+    """
+
+    epochs: int = 30
+    batch: int = 128
+    peak: float = 0.1
+    warm_up: float = 0.1
+    weight_decay: float = 5e-4
+    smoothing: float = 0.1
+    mixup: float = 0.5
+    mixup_alpha: float = 0.3
+    average: float = 0.999
+    strength: float = 1.0
+    coarse_share: float = 0.0
+    coarse_size: int = 0
+    intensity: float = 0.1
+    lifting: float = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run: `[model]`, `[data]`, `[stills]` (stage one), `[clips]` (stage two) and the file's top level.
+
+    Attributes:
+        seed: of everything random.
+        accelerator, devices, precision: as Lightning Fabric takes them ("auto", "cpu", "cuda"; "32-true",
+            "bf16-mixed"). Several devices share the work, also CPU cores.
+        origin: stored with the weights.
+    """
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    stills: StageSettings = field(default_factory=StageSettings)
+    clips: StageSettings = field(default_factory=StageSettings)
+    seed: int = 1
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "bf16-mixed"
+    origin: str = ""
+
+
+def load_settings(path: str | os.PathLike[str]) -> Settings:
+    """The settings in a TOML file.
+
+    Raises:
+        ModelError: no such file, not TOML, an unknown name or a value of another type.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: expected a configuration, got no file")
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"{path}: expected TOML, got: {error}") from None
+    settings: Settings = _fill(Settings, values, str(path))
+    return settings
+
+
+def _fill(kind: Any, values: dict[str, Any], where: str) -> Any:
+    defaults = kind()
+    known = {each.name for each in dataclasses.fields(kind)}
+    filled: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ModelError(f"{where}: expected one of {', '.join(sorted(known))}, got {name!r}")
+        default = getattr(defaults, name)
+        if dataclasses.is_dataclass(default):
+            if not isinstance(value, dict):
+                raise ModelError(f"{where}: {name}: expected a table, got {value!r}")
+            filled[name] = _fill(type(default), value, f"{where}: {name}")
+            continue
+        fits = isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int)
+        if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
+            raise ModelError(f"{where}: {name}: expected {type(default).__name__}, got {value!r}")
+        filled[name] = float(value) if isinstance(default, float) else value
+    return kind(**filled)

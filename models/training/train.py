@@ -1,0 +1,187 @@
+"""Trains the model that a configuration describes: `python -m models.training.train --config FILE`.
+
+Stage one teaches the frame encoder on stills, stage two the rest on clips made from them. A run goes on
+where it was stopped; `--fresh` starts anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+
+from models.errors import ModelError
+from models.ifdd.streaming import IfddStream
+from models.registry import create_model
+from models.spec import BASIC_LABELS
+from models.training.augment import Random
+from models.training.features import STILL_FRAMES, encode_clips, encode_stills
+from models.training.finish import ship
+from models.training.prepared import Prepared, join, load_prepared
+from models.training.run import load_state
+from models.training.settings import DataSettings, Settings, load_settings
+from models.training.stills import StillReader, train_stills
+from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
+
+Weights = npt.NDArray[np.float64]
+
+
+def training_pictures(
+    settings: DataSettings,
+) -> tuple[Prepared, Weights]:
+    """The pictures to learn from, and how often an epoch draws each on average."""
+    main = load_prepared(settings.main).split("train")
+    parts = [main]
+    weights: list[Weights] = [np.ones(len(main), np.float64)]
+    if settings.extra:
+        extra = load_prepared(settings.extra).split("train")
+        for name in settings.extra_weights:
+            if name not in BASIC_LABELS:
+                raise ModelError(f"extra_weights: expected one of {', '.join(BASIC_LABELS)}, got {name!r}")
+        by_class = np.array([settings.extra_weights.get(name, 1.0) for name in BASIC_LABELS])
+        parts.append(extra)
+        # a photograph without a found face teaches nothing
+        weights.append(np.asarray(by_class[extra.labels] * extra.found, np.float64))
+    return join(parts), np.concatenate(weights)
+
+
+def encode_pool(
+    fabric: Fabric,
+    model: IfddStream,
+    settings: Settings,
+    pictures: Prepared,
+    weights: Weights,
+    public: Prepared,
+    folder: Path,
+) -> None:
+    """Encodes all clips of stage two, each process its share, into `folder`.
+
+    Each still makes a clip of few frames, and each face of `settings.data.shapes` some clips in which its
+    expression moves.
+    """
+    spec, strength = model.spec, settings.clips.strength
+    rank, world = fabric.global_rank, fabric.world_size
+    random = Random(settings.seed * 1000 + rank, next(model.parameters()).device)
+    mine = np.flatnonzero(weights > 0)[rank::world]
+    kept = pictures.take(mine)
+    parts = [
+        encode_clips(model, torch.from_numpy(kept.crops)[:, None], torch.from_numpy(kept.inside),
+                     torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
+                     strength=strength)
+    ]  # fmt: skip
+    shares = [torch.from_numpy(weights[mine])]
+    if settings.data.shapes:
+        levels, labels, known = load_shapes(settings.data.shapes)
+        levels, labels = levels[rank::world], labels[rank::world]
+        for number in range(settings.data.versions):
+            title = f"encoding clips {number + 1}/{settings.data.versions}"
+            parts.append(
+                encode_clips(
+                    model, levels, None, labels, known, spec.frames, random, title, strength=strength
+                )
+            )
+            shares.append(torch.ones(len(labels), dtype=torch.double))
+    pool = Pool(tuple(parts), torch.cat(shares), encode_stills(model, public))
+    save_pool(pool, folder / "pool" / f"{rank}.pt")
+
+
+def load_shapes(path: str) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]:
+    """Levels (N,L,112,112) uint8, labels and the L strengths that `models.training.shapes` wrote.
+
+    Raises:
+        ModelError: no such file, or another one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            known = tuple(float(each) for each in file["strengths"])
+            return torch.from_numpy(file["crops"]), torch.from_numpy(file["labels"]), known
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: expected faces of models.training.shapes, got: {error}") from None
+
+
+def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool = False) -> None:
+    """Runs the stages asked for; states, logs and `<model>.safetensors` lie in `folder`.
+
+    Args:
+        settings: of the run.
+        folder: of the run.
+        stages: "stills", "clips" or both.
+        reuse: stage two takes the clips that an earlier one encoded with the same encoder.
+    """
+    fabric = Fabric(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        strategy="ddp" if settings.devices > 1 else "auto",
+        precision=settings.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    fabric.seed_everything(settings.seed, verbose=False)
+    model = create_model(settings.model.name, **settings.model.overrides)
+    if not isinstance(model, IfddStream):
+        raise ModelError(
+            f"model: expected ifdd-stream, which is what is trained here, got {settings.model.name}"
+        )
+    pictures, weights = training_pictures(settings.data)
+    public = load_prepared(settings.data.main).split("public")
+    if "stills" in stages:
+        train_stills(fabric, model, pictures, weights, public, settings.stills, folder, settings.seed)
+    best = load_state(folder / "stills-best.pt")
+    if best is None:
+        raise ModelError(f"{folder}: expected a finished stage one (stills-best.pt), got none")
+    StillReader(model).load_state_dict(best)
+    if "clips" in stages:
+        model.encoder.eval().requires_grad_(False)
+        start_plain(model)
+        if not reuse:
+            if fabric.is_global_zero and (folder / "pool").is_dir():
+                shutil.rmtree(folder / "pool")
+            fabric.barrier()
+            encode_pool(fabric, model, settings, pictures, weights, public, folder)
+            fabric.barrier()
+        pool = load_pool(folder / "pool")
+        train_windows(fabric, model, pool, settings.clips, folder / "clips.csv", settings.seed)
+        if fabric.is_global_zero:
+            model.cpu()
+            logits = read_windows(model, pool.public_stills)
+            target = folder / f"{settings.model.name}.safetensors"
+            metrics = ship(model, logits, pool.public_stills.labels, target, settings.origin)
+            print(f"{target}: {metrics}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.train", description=__doc__)
+    parser.add_argument("--config", required=True, type=Path, help="TOML file")
+    parser.add_argument("--out", type=Path, help="folder of the run (default out/training/NAME)")
+    parser.add_argument("--stage", choices=("stills", "clips", "all"), default="all")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="CPU threads of a process (default: torch's own)"
+    )
+    parser.add_argument("--reuse-clips", action="store_true",
+                        help="stage two takes the clips encoded before with the same encoder")  # fmt: skip
+    parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
+    args = parser.parse_args(arguments)
+    if args.threads > 0:
+        torch.set_num_threads(args.threads)
+    folder = args.out or Path("out/training") / args.config.stem
+    try:
+        settings = load_settings(args.config)
+        if args.fresh and folder.exists():
+            shutil.rmtree(folder)
+        train(
+            settings, folder, ("stills", "clips") if args.stage == "all" else (args.stage,), args.reuse_clips
+        )
+    except ModelError as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from models.spec import ModelSpec
+from models.training import clips
+from models.training.augment import Random
+from models.training.features import Encoded
+from models.training.prepared import SIDE
+
+CPU = torch.device("cpu")
+SPEC = ModelSpec("m", 16, 32, mean=(0.5,) * 3, std=(0.25,) * 3, grey=True, view=0.75)
+
+
+def test_every_clip_shows_its_expression_for_a_third_of_its_frames() -> None:
+    curve = clips.strengths(Random(1, CPU), 500, 16)
+    assert float(curve.min()) >= 0
+    assert float(curve.max()) <= 1
+    assert bool(((curve > 0.4).float().mean(1) >= 0.3).all())
+    assert bool((curve[:, 0] < 0.2).any())  # some begin at rest
+    assert bool((curve[:, -1] < 0.2).any())  # and some end there
+
+
+def test_pictures_between_two_strengths_are_blended() -> None:
+    levels = torch.stack([torch.full((2, 2), value) for value in (0.0, 1.0, 4.0)])[None]
+    made = clips.at_strengths(levels, (0.0, 0.5, 1.0), torch.tensor([[0.0, 0.25, 0.5, 0.75, 1.0]]))
+    assert made[0, :, 0, 0].tolist() == pytest.approx([0, 0.5, 1, 2.5, 4])
+
+
+def test_compression_leaves_alone_or_coarsens() -> None:
+    pixels = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    made = clips.compress(pixels, torch.tensor([0.0, 0.02, 0.3]))
+    error = (made - pixels).abs().mean((1, 2, 3))
+    assert float(error[0]) == 0
+    assert 0 < float(error[1]) < float(error[2])
+
+
+def test_motion_is_smooth_beside_the_pose_of_the_clip() -> None:
+    maps = clips.motion(Random(2, CPU), 64, 16, 1.0).view(64, 16, 6)
+    within = (maps[:, 1:] - maps[:, :-1]).abs().mean()
+    between = (maps[1:] - maps[:-1]).abs().mean()
+    assert float(within) < 0.2 * float(between)
+
+
+def test_made_clips_have_the_models_shape_and_change_over_time() -> None:
+    levels = torch.randint(0, 256, (5, 2, SIDE, SIDE), dtype=torch.uint8)
+    made = clips.make(Random(3, CPU), levels, None, (0.0, 1.0), SPEC, 6)
+    assert made.shape == (5, 6, 3, 32, 32)
+    assert bool(torch.isfinite(made).all())
+    assert float((made[:, 1:] - made[:, :-1]).abs().mean()) > 0.01
+
+
+def test_a_clip_of_few_frames_repeats_them_in_order() -> None:
+    features = torch.arange(3.0).view(1, 3, 1, 1, 1).half()
+    encoded = Encoded(features, torch.zeros(1, dtype=torch.int64))
+    even = encoded.window(torch.tensor([0]), 6)[0, :, 0, 0, 0]
+    assert even.tolist() == [0, 0, 1, 1, 2, 2]
+    drawn = encoded.window(torch.tensor([0]), 16, Random(1, CPU))[0, :, 0, 0, 0]
+    assert drawn.tolist() == sorted(drawn.tolist())
+    assert set(drawn.tolist()) == {0.0, 1.0, 2.0}

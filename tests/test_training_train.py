@@ -1,0 +1,103 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from models.spec import BASIC_LABELS
+from models.training import evaluate, train
+from models.training.prepared import SIDE, Prepared
+
+CONFIG = """
+accelerator = "cpu"
+precision = "32-true"
+origin = "self-made"
+[model]
+overrides = {{ encoder = "resnet-narrow", width = 32, heads = 2, frames = 4, size = 32, grey = true }}
+[data]
+main = "{main}"
+shapes = "{shapes}"
+versions = 1
+[stills]
+epochs = 2
+batch = 16
+peak = 0.05
+average = 0.5
+strength = 0.1
+[clips]
+epochs = 2
+batch = 16
+peak = 3e-3
+average = 0.5
+strength = 0.1
+"""
+
+
+def seven_patterns(count: int) -> Prepared:
+    """Pictures that a model can tell apart: a bright bar whose place is the class."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(count) % 7
+    crops = rng.integers(0, 60, (count, SIDE, SIDE), dtype=np.uint8)
+    for crop, label in zip(crops, labels, strict=True):
+        crop[8 + 14 * label : 20 + 14 * label] += 180
+    inside = np.tile(np.eye(2, 3, dtype=np.float32) / SIDE, (count, 1, 1))
+    landmarks = np.full((count, 478, 3), np.nan, np.float16)
+    splits = np.minimum(np.arange(count) // (count // 2), 1) + (np.arange(count) % 4 == 3)
+    return Prepared(crops, labels, np.minimum(splits, 2), np.ones(count, bool), landmarks, inside)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    pictures = seven_patterns(168)
+    pictures.save(tmp_path / "main.npz")
+    levels = np.repeat(pictures.crops[:14, None], 2, axis=1)
+    np.savez(tmp_path / "shapes.npz", crops=levels, labels=pictures.labels[:14], strengths=(0.0, 1.0))
+    config = CONFIG.format(main=tmp_path / "main.npz", shapes=tmp_path / "shapes.npz")
+    (tmp_path / "tiny.toml").write_text(config)
+    return tmp_path
+
+
+def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", str(run / "tiny.toml"), "--out", str(run / "out")]
+    assert train.main([*arguments, "--stage", "stills"]) == 0
+    with (run / "out/stills.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
+    # goes on where it stopped: no epoch is left, so the state does not change
+    before = (run / "out/stills.pt").read_bytes()
+    assert train.main(arguments) == 0
+    assert (run / "out/stills.pt").read_bytes() == before
+    weights = run / "out/ifdd-stream.safetensors"
+    spec = models.read_spec(weights)
+    assert spec.trained
+    assert spec.origin == "self-made"
+    assert spec.temperature != 1
+    assert 0 <= spec.metrics["public_war"] <= 1
+
+    capsys.readouterr()
+    code = evaluate.main(["--weights", str(weights), "--data", f"prepared:{run / 'main.npz'}",
+                          "--out", str(run / "result.json")])  # fmt: skip
+    printed = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert printed == json.loads((run / "result.json").read_text())
+    assert (run / "result.png").stat().st_size > 1000
+    assert set(printed["recall"]) == set(BASIC_LABELS)
+    assert printed["count"] == sum(sum(row) for row in printed["confusion"])
+    for name in ("war", "uar", "ece_before", "ece_after"):
+        assert 0 <= printed[name] <= 1
+    assert printed["ms_per_frame"] > 0
+    assert printed["no_face"] == 0
+
+
+def test_a_wrong_configuration_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.toml").write_text("sead = 1\n")
+    assert train.main(["--config", str(tmp_path / "a.toml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_unknown_weights_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate.main(["--weights", "nobody", "--data", "prepared:x.npz"]) == 2
+    assert "got 'nobody'" in capsys.readouterr().err
