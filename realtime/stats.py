@@ -40,25 +40,34 @@ class Rate:
 
 
 class Load:
-    """Share of the last `span_s` seconds that a thread was busy. It adds, any thread may read."""
+    """Share of the last `span_s` seconds that a thread was busy. It notes, any thread may read."""
 
     def __init__(self, span_s: float = 3.0) -> None:
         self._span_ns = to_ns(span_s)
         self._busy: deque[tuple[int, int]] = deque()
+        self._begun: int | None = None
         self._lock = threading.Lock()
 
-    def add(self, started_ns: int, ended_ns: int) -> None:
-        """Notes a stretch of work; stretches do not overlap."""
+    def begin(self, t_ns: int) -> None:
+        """Notes that work begins."""
         with self._lock:
-            self._busy.append((started_ns, ended_ns))
-            while self._busy[0][1] < ended_ns - self._span_ns:
+            self._begun = t_ns
+
+    def end(self, t_ns: int) -> None:
+        """Notes that the work begun last ends."""
+        with self._lock:
+            if self._begun is not None:
+                self._busy.append((self._begun, t_ns))
+            self._begun = None
+            while self._busy and self._busy[0][1] < t_ns - self._span_ns:
                 self._busy.popleft()
 
     def share(self, t_ns: int) -> float:
-        """0 to 1, at `t_ns`."""
+        """0 to 1, at `t_ns`, with the work that goes on."""
         since = t_ns - self._span_ns
         with self._lock:
-            busy = sum(max(0, ended - max(started, since)) for started, ended in self._busy)
+            going_on = [] if self._begun is None else [(self._begun, t_ns)]
+            busy = sum(max(0, ended - max(began, since)) for began, ended in [*self._busy, *going_on])
         return min(1.0, busy / self._span_ns)
 
 

@@ -163,3 +163,13 @@ def test_packets_are_taken_before_pictures_are_put_together() -> None:
     asyncio.run(run())
     source = inspect.getsource(rtcdtlstransport.RTCDtlsTransport)
     assert "receiver._handle_rtp_packet(" in source
+
+
+def test_the_common_codecs_of_an_offer_are_those_that_aiortc_knows() -> None:
+    offer = internals.parse_offer(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+        "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\n"
+        "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 AV1/90000\r\na=rtpmap:98 H264/90000\r\n"
+        "a=fmtp:98 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+    )
+    assert internals.common_video_codecs(offer.media[0]) == {"VP8", "H264"}

@@ -178,8 +178,16 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_part_by_name_prints_a_table_and_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(command_line.PARTS, "model", (lambda *_: {"window_ms": {"all_cached": 2.5}}, "x"))
-    assert command_line.main(["model", "--json", str(tmp_path / "out.json")]) == 0
+    given: list[Config] = []
+
+    def part(config: Config, _seconds: float) -> dict[str, Any]:
+        given.append(config)
+        return {"window_ms": {"all_cached": 2.5}}
+
+    monkeypatch.setitem(command_line.PARTS, "model", (part, "x"))
+    options = ["--json", str(tmp_path / "out.json"), "--precision", "bfloat16", "--device", "cpu"]
+    assert command_line.main(["model", *options]) == 0
+    assert (given[0].precision, given[0].device, given[0].loop) == ("bfloat16", "cpu", True)
     *lines, last = capsys.readouterr().out.splitlines()
     assert lines == ["MODEL", "window ms  all_cached 2.5"]
     found = json.loads(last)

@@ -92,10 +92,40 @@ def test_the_wanted_rate_is_of_whole_grid_steps(engine: Engine, hop_s: float, wa
     assert len(predictions) / 3.1 == pytest.approx(wanted_hz, rel=0.15)
 
 
+def test_predictions_that_come_late_are_counted_and_those_after_a_gap_are_not(engine: Engine) -> None:
+    ring = filled_ring(seconds=0.1)
+    inference, feed = stage(engine), Feed("main", lambda: (ring,), lambda _: None)
+    for k in range(3, 93):
+        push(ring, k, 1)
+        inference.step((feed,))
+    assert inference.late.count == 0
+    for k in range(150, 200):  # a face that was away for two seconds
+        push(ring, k, 1)
+        inference.step((feed,))
+    assert inference.late.count == 0
+    for first in range(200, 260, 12):  # a model that takes 0.4 s
+        push(ring, first, 12)
+        inference.step((feed,))
+    assert inference.late.count == 5
+
+
 def test_a_model_that_takes_all_the_time_does_not_keep_up(engine: Engine) -> None:
     inference = Inference(engine, stage(engine), on_error=lambda *_: None)
     assert inference.keeps_up
     t_ns = now_ns()
-    inference._load.add(t_ns - to_ns(10), t_ns)
-    assert inference.load == pytest.approx(1, abs=0.02)
+    inference._load.begin(t_ns - to_ns(10))
+    assert inference.load == 1
+    assert not inference.keeps_up
+    inference._load.end(t_ns - to_ns(9))
+    assert inference.keeps_up
+
+
+def test_a_model_whose_predictions_are_mostly_late_does_not_keep_up(engine: Engine) -> None:
+    made = stage(engine)
+    inference, t_ns = Inference(engine, made, on_error=lambda *_: None), now_ns()
+    for k in range(6):
+        inference.rate.mark(t_ns - to_ns(0.4) * (5 - k))
+    assert inference.keeps_up
+    for k in range(6):
+        made.late.mark(t_ns - to_ns(0.4) * (5 - k))
     assert not inference.keeps_up

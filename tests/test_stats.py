@@ -26,10 +26,12 @@ def test_durations_give_median_and_95th_percentile() -> None:
 def test_load_is_the_busy_share_of_the_last_seconds() -> None:
     load = Load(span_s=2.0)
     assert load.share(0) == 0
-    load.add(to_ns(10.0), to_ns(10.5))
-    load.add(to_ns(11.0), to_ns(11.5))
+    for began_s, ended_s in ((10.0, 10.5), (11.0, 11.5)):
+        load.begin(to_ns(began_s))
+        load.end(to_ns(ended_s))
     assert load.share(to_ns(12.0)) == 0.5
     assert load.share(to_ns(12.25)) == 0.375, "half of the first stretch is over"
     assert load.share(to_ns(20.0)) == 0
-    load.add(to_ns(20.0), to_ns(30.0))
+    load.begin(to_ns(20.0))
+    assert load.share(to_ns(21.0)) == 0.5, "what goes on counts"
     assert load.share(to_ns(30.0)) == 1.0

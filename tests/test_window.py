@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from realtime.clock import to_ns
-from realtime.vision.window import choose_window
+from realtime.vision.window import choose_window, newest_index
 
 FRAMES, SPAN_NS = 16, to_ns(1.0)
 
@@ -62,3 +62,14 @@ def test_a_history_that_has_lost_its_beginning_gives_no_window() -> None:
     history = times(30, 3)
     assert choose_window(history[-20:], int(history[0]), FRAMES, SPAN_NS) is None
     assert choose_window(history[-40:], int(history[0]), FRAMES, SPAN_NS) is not None
+
+
+def test_the_newest_choice_is_the_last_crop_of_the_next_window() -> None:
+    times = np.cumsum(np.random.default_rng(2).integers(23, 45, 60)).astype(np.int64) * 1_000_000
+    anchor, span = int(times[0]), 1_000_000_000
+    for count in range(1, len(times) + 1):
+        newest = newest_index(times[:count], anchor, 16, span)
+        chosen = choose_window(times[:count], anchor, 16, span)
+        if chosen is not None:
+            assert newest == chosen.index[-1]
+    assert newest_index(times[:1], anchor, 16, span) == 0

@@ -60,7 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.parts:
             if name not in PARTS:
                 raise ConfigError(f"part: expected one of {', '.join(PARTS)}, got {name!r}")
-        config = Config(source=options.source, loop=True, port=0, model=options.model, device=options.device)
+        config = Config(
+            source=options.source,
+            loop=True,
+            port=0,
+            model=options.model,
+            device=options.device,
+            precision=options.precision,
+        )
         found: dict[str, Any] = {"machine": machine()}
         for name in options.parts or PARTS:
             print(f"measuring: {PARTS[name][1]}", file=sys.stderr, flush=True)

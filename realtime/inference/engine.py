@@ -58,8 +58,8 @@ class Engine:
     For a StreamingModel, which encodes frames one by one, each crop is encoded once and its features
     stay on the device until they are too old for any window; a window then costs ISSM, LADM and head only.
     All faces and streams share one batch. On a CUDA device crops go there once, as uint8 through pinned
-    memory, and encoder and reader are CUDA graphs of fixed batch sizes; nothing waits for the device but
-    the last step, which fetches the answers.
+    memory, and encoder and reader are CUDA graphs of fixed batch sizes; the calling thread waits for the
+    device when it fetches the answers, and no other thread ever does.
     """
 
     def __init__(

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from realtime.clock import NS_PER_S, to_ns
+from realtime.clock import NS_PER_S, now_ns, to_ns
 from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.smoothing import Smoother
+from realtime.stats import Rate
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing
 
@@ -60,6 +61,8 @@ class InferenceStage:
         self._due_ns = to_ns(hop_s) - step_ns // 2
         # what that comes to: predictions a second of one face
         self.wanted_hz = NS_PER_S / (step_ns * max(1, math.ceil(self._due_ns / step_ns)))
+        self.late = Rate()  # predictions that came half a hop or more after they were wanted
+        self._late_ns = round(1.5 * NS_PER_S / self.wanted_hz)
         self._faces: dict[Hashable, _FaceState] = {}
 
     def step(self, feeds: tuple[Feed, ...]) -> int:
@@ -97,6 +100,12 @@ class InferenceStage:
         if thumbnails is None:
             return None
         state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
+        # a window that begins after the last one's end follows a gap, not a delay
+        if (
+            state.grid_ns is not None
+            and int(window.t_ns[0]) <= state.grid_ns <= window.grid_ns - self._late_ns
+        ):
+            self.late.mark(now_ns())
         state.grid_ns = window.grid_ns
         t_ns = int(window.t_ns[-1])
         probabilities, label, confidence, intensity = state.smoother.update(

@@ -68,7 +68,8 @@ class Inference:
     @property
     def keeps_up(self) -> bool:
         """False when the machine is too slow, so that predictions come later than wanted; any thread."""
-        return self.load < FULL_LOAD
+        t_ns = now_ns()
+        return self.load < FULL_LOAD and 2 * self._stage.late.per_s(t_ns) <= self.rate.per_s(t_ns)
 
     def _setup(self) -> None:
         yield_to_others()
@@ -78,9 +79,10 @@ class Inference:
         if self._due.take(0.5) is None:
             return
         started_ns = now_ns()
+        self._load.begin(started_ns)
         published = self._stage.step(self._feeds)
         ended_ns = now_ns()
-        self._load.add(started_ns, ended_ns)
+        self._load.end(ended_ns)
         if published:
             self.durations.add_ns(ended_ns - started_ns)
             for _ in range(published):

@@ -12,7 +12,9 @@ from typing import Any
 
 import av
 from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, sdp
+from aiortc.codecs import CODECS
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcpeerconnection import find_common_codecs
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 from aiortc.rtp import (
     HeaderExtensions,
@@ -127,6 +129,11 @@ async def newest_frame(track: MediaStreamTrack) -> tuple[av.VideoFrame, int]:
     if not isinstance(frame, av.VideoFrame):
         raise MediaStreamError(f"expected a video frame, got {type(frame).__name__}")
     return frame, skipped
+
+
+def common_video_codecs(media: sdp.MediaDescription) -> set[str]:
+    """The names of the video codecs that an offer's section and aiortc both know."""
+    return {each.name for each in find_common_codecs(CODECS["video"], media.rtp.codecs)}
 
 
 def parse_offer(text: str) -> sdp.SessionDescription:

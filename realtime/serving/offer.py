@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiortc import sdp
-from aiortc.codecs import CODECS as AIORTC_CODECS
-from aiortc.rtcpeerconnection import find_common_codecs
 
-from realtime.serving.aiortc_internals import parse_offer
+from realtime.serving.aiortc_internals import common_video_codecs, parse_offer
 from realtime.serving.encoder import CODECS, Codec
 
 Role = Literal["watch", "send"]
@@ -57,7 +55,7 @@ def read_offer(text: str, role: Role) -> Offer:
     direction = videos[0].direction or "sendrecv"
     if direction not in DIRECTIONS[role]:
         raise ValueError(f"expected a video section that is {DIRECTIONS[role][0]}, got {direction}")
-    common = {each.name for each in find_common_codecs(AIORTC_CODECS["video"], videos[0].rtp.codecs)}
+    common = common_video_codecs(videos[0])
     for codec in CODECS:
         if codec in common:
             return Offer(text, parsed, codec)
