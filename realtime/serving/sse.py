@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -76,12 +77,11 @@ class EventStreams:
         self._clients.add(client)
         broadcast.listen(client.put)
         try:
-            await response.prepare(request)
-            await response.write(b": results of the stream, one JSON object each\n\n")
-            while (text := await client.next()) is not None:
-                await response.write(text.encode())
-        except ConnectionError:
-            pass  # the reader has gone
+            with contextlib.suppress(ConnectionError):  # the reader has gone
+                await response.prepare(request)
+                await response.write(b": results of the stream, one JSON object each\n\n")
+                while (text := await client.next()) is not None:
+                    await response.write(text.encode())
         finally:
             broadcast.unlisten(client.put)
             self._clients.discard(client)
