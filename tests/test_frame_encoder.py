@@ -19,6 +19,12 @@ def test_every_encoder_reads_each_frame_alone_at_a_sixteenth_of_the_side(name: s
 def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ModelError, match=r"encoder: expected one of .*, got 'huge'"):
         create_encoder("huge", 32)
-    for size in (0, 8, 40):
-        with pytest.raises(ModelError, match=f"size: expected a multiple of 16 pixels, got {size}"):
+    for size in (0, 8, 15):
+        with pytest.raises(ModelError, match=f"size: expected at least 16 pixels, got {size}"):
             feature_side(size)
+
+
+@pytest.mark.parametrize("size", [16, 36, 40, 64])
+def test_the_stated_side_is_that_of_the_features(size: int) -> None:
+    encoder = create_encoder("plain", 32).eval()
+    assert encoder(torch.randn(1, 3, size, size)).shape[2:] == (feature_side(size), feature_side(size))
