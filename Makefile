@@ -1,5 +1,6 @@
 # make run    set-up and the live demo in a browser; make run ARGS="--source clip.mp4" passes options on
 # make test   set-up and every check
+# make nightly  set-up and the long checks: loads, soaks, many fuzzed inputs
 # make bench  set-up and the benchmark of the live path
 
 SHELL := /bin/sh
@@ -7,7 +8,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: run test check bench setup setup-dev clean
+.PHONY: run test check nightly bench setup setup-dev clean
 
 run: $(VENV)/.installed
 	@$(PYTHON) run_stream.py $(ARGS)
@@ -17,6 +18,9 @@ test: $(VENV)/.installed-dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -m pytest $(ARGS)
+
+nightly: $(VENV)/.installed-dev
+	$(PYTHON) -m pytest -m nightly $(ARGS)
 
 bench: $(VENV)/.installed-dev
 	$(PYTHON) -m realtime.bench $(ARGS)
