@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import signal
 import sys
@@ -401,7 +402,7 @@ def run_live(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     application = Application(config)
-    server = Server(application, config)
+    server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()
         server.start()
@@ -411,6 +412,8 @@ def run_live(config: Config) -> int:
         for stream in application.streams.values():
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
+        for line in server.access.welcome():
+            print(line, flush=True)
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from realtime.clock import now_ns
+from realtime.serving.trickle import Trickle
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,8 @@ CLOSE_TIMEOUT_S = 5.0
 
 class Peer(Protocol):
     """One connection, of either direction."""
+
+    trickle: Trickle
 
     @property
     def stream_name(self) -> str:
@@ -70,6 +73,10 @@ class Peers:
         name = secrets.token_urlsafe(18)
         self._peers[name] = peer
         return name
+
+    def get(self, name: str) -> Peer | None:
+        """The connection of that name, None where there is none."""
+        return self._peers.get(name)
 
     def of_stream(self, stream_name: str) -> list[Peer]:
         """The connections of one stream."""
