@@ -477,7 +477,7 @@ def test_a_port_in_use_is_one_clear_line(running: Running) -> None:
 
 
 def test_an_address_that_others_can_reach_is_refused() -> None:
-    with pytest.raises(ServeError, match="expected a loopback address .* or TLS"):
+    with pytest.raises(ServeError, match=r"expected a loopback address .* or TLS"):
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
 
 

@@ -65,6 +65,7 @@ class Server:
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._runner: web.AppRunner | None = None
 
     def start(self) -> None:
         """Starts to serve and waits until the port is open.
@@ -130,11 +131,12 @@ class Server:
         )
         for name, stream in self._served.streams.items():
             context.broadcasts[name] = Broadcast(stream, context.hub, self._config.bitrate, self._config.fps)
-        runner = web.AppRunner(
+        runner = self._runner = web.AppRunner(
             build(context),
             access_log=None,
             shutdown_timeout=2.0,
             keepalive_timeout=self._config.idle_seconds,
+            lingering_time=self._config.body_seconds,
         )
         try:
             await runner.setup()

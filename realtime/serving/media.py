@@ -25,10 +25,14 @@ class Media:
 def media(host: str) -> Media:
     """The rules where the server is bound to `host`, with the addresses that the machine has now.
 
-    On loopback, browsers still send from the machine's other addresses, since they make no loopback
-    candidates: so those are bound too, but nobody is heard there except this machine.
+    A server on loopback binds to the machine's other addresses, since Firefox connects none of those, which
+    are all that a browser has, with a loopback one; but nobody is heard there except this machine.
     """
     if is_loopback(host):
-        own = frozenset(machine_addresses())
-        return Media(tuple(own), own.__contains__)
-    return Media(tuple(each for each in served_addresses(host) if not is_loopback(each)))
+        own = machine_addresses()
+        return Media(_outside(own) or tuple(own), frozenset(own).__contains__)
+    return Media(_outside(served_addresses(host)))
+
+
+def _outside(addresses: list[str]) -> tuple[str, ...]:
+    return tuple(each for each in addresses if not is_loopback(each))
