@@ -34,7 +34,7 @@ def test_a_body_may_be_as_large_as_the_settings_say(served: Site) -> None:
 def raw(served: Site, *parts: bytes) -> bytes:
     """What comes back for bytes on the wire, up to the connection's end."""
     place = urlsplit(served.url)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as wire:
+    with socket.create_connection((place.hostname, place.port or 0), timeout=10) as wire:
         for part in parts:
             wire.sendall(part)
         found = b""
@@ -99,8 +99,8 @@ def test_a_number_of_thousands_of_digits_is_no_speed(served: Site) -> None:
 def test_a_connection_without_a_request_ends() -> None:
     with site(idle_seconds=1.0) as made:
         place = urlsplit(made.url)
-        with socket.create_connection((place.hostname, place.port), timeout=10) as wire:
+        with socket.create_connection((place.hostname, place.port or 0), timeout=10) as wire:
             assert wire.recv(1) == b""
-        with socket.create_connection((place.hostname, place.port), timeout=10) as wire:
+        with socket.create_connection((place.hostname, place.port or 0), timeout=10) as wire:
             wire.sendall(b"GET / HTTP/1.1\r\nHost:")
             assert wire.recv(1) == b""

@@ -4,7 +4,6 @@ import pytest
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import hosts
 from realtime.serving.hosts import HostNames, host_names, is_loopback, machine_addresses, served_addresses
 
 
@@ -77,7 +76,10 @@ def test_one_address_of_a_network_is_served_under_that_alone() -> None:
 
 
 def test_a_name_is_served_under_its_addresses_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosts.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("192.168.1.9", 0))] * 2)
+    monkeypatch.setattr(
+        "realtime.serving.hosts.socket.getaddrinfo",
+        lambda *_, **__: [(0, 0, 0, "", ("192.168.1.9", 0))] * 2,
+    )
     assert served_addresses("cam.lan") == ["192.168.1.9"]
     assert names("cam.lan").names == {("cam.lan", 8080), ("192.168.1.9", 8080)}
 

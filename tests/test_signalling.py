@@ -66,7 +66,7 @@ def test_a_session_has_a_place_an_entity_tag_and_an_end(an_offer: str) -> None:
         answer = made.ask("POST", "/whep", SDP, an_offer)
         assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (201, "application/sdp")
         assert answer.headers["ETag"].startswith('"')
-        links = answer.headers.get_all("Link")
+        links = answer.headers.get_all("Link") or []
         assert links == made.ask("OPTIONS", "/whep").headers.get_all("Link")
         assert links[0] == '<stun:stun.example.net>; rel="ice-server"'
         assert 'username="ann"; credential="secret"' in links[1]

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import av
 import pytest
 from aiortc import RTCSessionDescription
 
@@ -112,7 +113,9 @@ def test_a_client_whose_candidates_come_by_patch_alone_is_reached() -> None:
         assert "ETag" not in headers
         await until(lambda: session.pc.connectionState == "connected", 20)
         track = session.pc.getReceivers()[0].track
-        assert (await asyncio.wait_for(track.recv(), 20)).width == 320
+        frame = await asyncio.wait_for(track.recv(), 20)
+        assert isinstance(frame, av.VideoFrame)
+        assert frame.width == 320
 
     with_session(use)
 

@@ -151,7 +151,11 @@ class Server:
             context.event_streams.close()
             await context.viewers.close_all()
             await context.senders.close_all()
+            open_ones = [] if runner.server is None else runner.server.connections
+            transports = [each.transport for each in open_ones if each.transport is not None]
             await runner.cleanup()
+            for transport in transports:
+                transport.abort()  # TLS would wait for the other side's farewell, and we do not stay
             for broadcast in context.broadcasts.values():
                 broadcast.close()
             context.hub.close()
