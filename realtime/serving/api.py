@@ -21,7 +21,7 @@ JSON = "application/json"
 
 OPERATIONS = (
     Operation("get", "/", "The page", {200: "text/html"}),
-    Operation("get", "/web/{filename}", "The page's files", {200: "*/*", 403: "", 404: ""}),
+    Operation("get", "/web/{filename}", "The page's files", {200: "*/*", 403: "*/*", 404: "*/*"}),
     Operation(
         "get", "/healthz", "Whether every part works; on loopback without a token", {200: JSON, 503: JSON}
     ),

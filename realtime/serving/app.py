@@ -13,7 +13,7 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, driver_api, entrance, openapi, signalling
+from realtime.serving import api, driver_api, entrance, http_log, openapi, signalling
 from realtime.serving.access import Access
 from realtime.serving.body import body_reader, largest_body
 from realtime.serving.broadcast import Broadcast
@@ -137,6 +137,7 @@ class Server:
             shutdown_timeout=2.0,
             keepalive_timeout=self._config.idle_seconds,
             lingering_time=self._config.body_seconds,
+            logger=http_log.log,
         )
         try:
             await runner.setup()

@@ -49,8 +49,12 @@ OPERATIONS = (
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """Adds the routes of this module."""
-    for path, name in (("", "index.html"), ("/enter.js", "enter.js"), ("/enter.css", "enter.css")):
-        router.add_get(ENTRANCE + path, _file(name))
+    for path, name, kind in (
+        ("", "index.html", "text/html"),
+        ("/enter.js", "enter.js", "text/javascript"),
+        ("/enter.css", "enter.css", "text/css"),
+    ):
+        router.add_get(ENTRANCE + path, _file(name, kind))
     router.add_post(ENTRANCE, enter)
 
 
@@ -138,9 +142,10 @@ def _cookie(request: web.Request, name: str) -> str:
         return ""
 
 
-def _file(name: str) -> Any:
+def _file(name: str, kind: str) -> Any:
     async def file(_request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(FILES / name)
+        # what Python takes .js for is the system's to say
+        return web.FileResponse(FILES / name, headers={"Content-Type": f"{kind}; charset=utf-8"})
 
     file.__doc__ = f"`GET` of the entrance's {name}."
     return file
