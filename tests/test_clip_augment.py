@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.errors import ModelError
+from models.losses import soft_targets
 from models.preprocess import to_tensor
 from models.spec import ModelSpec
 from models.training.augment import Random
@@ -19,7 +20,6 @@ from models.training.clip_augment import (
     evaluation,
     mix,
     mixup,
-    soft_targets,
 )
 
 NONE = ClipChanges((1, 1), (1, 1), 0, 0, 0, 0, 0, 0)
@@ -138,9 +138,3 @@ def test_shares_have_the_beta_distributions_mean_and_spread(alpha: float) -> Non
     shares = np.array([_beta(draw, alpha) for _ in range(1500)])
     assert abs(shares.mean() - 0.5) < 0.04
     assert abs(shares.std() - np.sqrt(1 / (4 * (2 * alpha + 1)))) < 0.03
-
-
-def test_soft_targets_spread_the_smoothing_over_all_classes() -> None:
-    targets = soft_targets(torch.tensor([1]), 7, 0.1)
-    assert targets[0, 1].item() == pytest.approx(0.9 + 0.1 / 7)
-    assert targets[0, 0].item() == pytest.approx(0.1 / 7)
