@@ -2,8 +2,9 @@
 
 `frames.bin` holds all pictures one after another, as JPEG or as plain bytes; `index.npz` where each begins,
 its time, label and folds; `cache.json` what a person wants to know: source, label map, what was missing.
-Measured on clips of 224 pixels: JPEG of quality 95 takes a twelfth of the disk and a core decodes some
-thousands of pictures a second (`models.training.bench_loader`).
+Measured on faces of 224 pixels: JPEG of quality 95 takes 15 KiB a picture, a tenth of the bytes, and a core
+decodes 270 clips of 16 frames a second, which no model here learns from on that core. "raw" is for machines
+with more disk than cores: 700 clips a second from memory, at 112 pixels 13,000.
 """
 
 from __future__ import annotations
