@@ -109,17 +109,39 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     Raises:
         ModelError: no such file, not TOML, an unknown name or a value of another type.
     """
-    if not Path(path).is_file():
-        raise ModelError(f"{path}: expected a configuration, got no file")
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{path}: expected TOML, got: {error}") from None
-    settings: Settings = _fill(Settings, values, str(path))
+    settings: Settings = fill(Settings, read_toml(path), str(path))
     return settings
 
 
-def _fill(kind: Any, values: dict[str, Any], where: str) -> Any:
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The values in a TOML file.
+
+    Raises:
+        ModelError: no such file, or not TOML.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: expected a configuration, got no file")
+    try:
+        return parse_toml(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: expected TOML, got: {error}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The values in TOML text.
+
+    Raises:
+        ValueError: not TOML.
+    """
+    return tomllib.loads(text)
+
+
+def fill(kind: Any, values: dict[str, Any], where: str) -> Any:
+    """A settings dataclass with the values given, its defaults elsewhere.
+
+    Raises:
+        ModelError: an unknown name, or a value of another type than the default's.
+    """
     defaults = kind()
     known = {each.name for each in dataclasses.fields(kind)}
     filled: dict[str, Any] = {}
@@ -130,8 +152,10 @@ def _fill(kind: Any, values: dict[str, Any], where: str) -> Any:
         if dataclasses.is_dataclass(default):
             if not isinstance(value, dict):
                 raise ModelError(f"{where}: {name}: expected a table, got {value!r}")
-            filled[name] = _fill(type(default), value, f"{where}: {name}")
+            filled[name] = fill(type(default), value, f"{where}: {name}")
             continue
+        if isinstance(default, tuple) and isinstance(value, list) and all(type(e) in (int, float) for e in value):
+            value = tuple(value)
         fits = isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int)
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
             raise ModelError(f"{where}: {name}: expected {type(default).__name__}, got {value!r}")
