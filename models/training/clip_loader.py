@@ -79,14 +79,15 @@ def _one_thread(_: int) -> None:
 def epoch_order(indices: Index, batch: int, seed: int, epoch: int, rank: int, world: int) -> Index:
     """What one process of `world` reads in one epoch, a whole number of its batches.
 
-    All processes together read, step by step, what one process with batches of `batch * world` would. What
-    is left at an epoch's end is dropped, as the papers do; a set smaller than one step is repeated.
+    Batch k of process r is batch `k * world + r` of one process that reads alone in batches of the same size,
+    so that all together read, step by step, what it would. What is left at an epoch's end is dropped, as the
+    papers do; a set smaller than one step is repeated.
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.asarray(indices, np.int64))
     step = batch * world
     if len(order) < step:
         order = np.resize(order, step)
-    return order[: len(order) // step * step][rank::world]
+    return order[: len(order) // step * step].reshape(-1, world, batch)[:, rank].reshape(-1)
 
 
 def clip_loader(

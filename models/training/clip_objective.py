@@ -54,7 +54,9 @@ class Objective(nn.Module):
         terms = {"task": cross_entropy(out.logits, target)}
         if self.lifting:
             if out.context_residual is None:
-                raise ModelError(f"losses lifting: expected 0 for {self.model.spec.name}, got {weights.lifting}")
+                raise ModelError(
+                    f"losses lifting: expected 0 for {self.model.spec.name}, got {weights.lifting}"
+                )
             terms["lifting"] = lifting_loss(out.context_residual, self.lifting)
         if weights.intensity:
             mixed: Any = weights.intensity_mixed

@@ -57,7 +57,9 @@ def parameter_groups(model: Model, settings: Optimisation) -> list[dict[str, Any
         found = _BLOCK.match(name)
         layer = int(found[1]) + 1 if found else 0 if _FIRST.match(name) else top
         # tokens and positions are tables, biases and norms have one axis
-        decays = settings.decay_all or (parameter.dim() >= 2 and not name.endswith(("_token", "place", "step")))
+        decays = settings.decay_all or (
+            parameter.dim() >= 2 and not name.endswith(("_token", "place", "step"))
+        )
         groups.setdefault((layer, decays), []).append(parameter)
     return [
         {

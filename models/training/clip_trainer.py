@@ -93,7 +93,7 @@ class Progress:
 
 def seed_of(*numbers: int) -> int:
     """One seed from several numbers; other numbers give an unrelated one."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
 
 
 class Trainer:
@@ -122,7 +122,7 @@ class Trainer:
         shared = fabric.world_size > 1 and fabric.device.type == "cuda"
         objective: nn.Module = Objective(model, recipe.losses, settings.batch)
         if recipe.sync_batch_norm and shared:
-            objective = nn.SyncBatchNorm.convert_sync_batchnorm(objective)
+            objective = nn.SyncBatchNorm.convert_sync_batchnorm(objective)  # type: ignore[no-untyped-call]
         optimiser = make_optimiser(model, settings)
         self.average = Average(model, settings.average) if settings.average else None
         # a run that goes on must be the same run
@@ -131,7 +131,9 @@ class Trainer:
         state = load_state(folder / "state.pt")
         if state is not None:
             if state["identity"] != self.identity:
-                raise ModelError(f"{folder}: expected a run of the same recipe and clips, got another: --fresh")
+                raise ModelError(
+                    f"{folder}: expected a run of the same recipe and clips, got another: --fresh"
+                )
             model.load_state_dict(state["model"])
             if self.average is not None:
                 self.average.module.load_state_dict(state["average"])
@@ -182,7 +184,8 @@ class Trainer:
         sums = torch.tensor(progress.sums, dtype=torch.float64) * (fabric.global_rank == 0)
         sums = sums.to(fabric.device, torch.float32 if fabric.device.type == "mps" else torch.float64)
         self.wrapped.train()
-        bar = tqdm(range(progress.step, share.steps), f"epoch {number + 1}/{settings.epochs}", file=sys.stderr,
+        title = f"epoch {number + 1}/{settings.epochs}"
+        bar = tqdm(range(progress.step, share.steps), title, file=sys.stderr,
                    initial=progress.step, total=share.steps, mininterval=5,
                    disable=not fabric.is_global_zero)  # fmt: skip
         rate = 0.0

@@ -54,6 +54,10 @@ def summarise_folds(results: Mapping[str, Mapping[str, Any]], labels: Sequence[s
     return summary
 
 
+def _scaled(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def table(summary: Mapping[str, Any], name: str, dataset: str, model: str) -> str:
     """The summary as lines of text, ours first, then what was published on the data set, best WAR first."""
 
@@ -66,24 +70,19 @@ def table(summary: Mapping[str, Any], name: str, dataset: str, model: str) -> st
         f"{name}, fold {fold}: UAR {100 * each['uar']:.2f}, WAR {100 * each['war']:.2f}"
         for fold, each in summary["folds"].items()
     ]
-    scaled = {
-        key: 100 * summary[key] for key in ("uar", "war", "uar_spread", "war_spread")
-        if summary[key] is not None
-    }  # fmt: skip
     rows = [("method", "UAR %", "WAR %", "source")]
     mean = f"{name} (mean of {len(summary['folds'])})" if len(summary["folds"]) > 1 else name
-    rows.append(
-        (mean, percent(scaled["uar"], scaled.get("uar_spread")), percent(scaled["war"], scaled.get("war_spread")),
-         "this run")
-    )  # fmt: skip
+    uar, war = (percent(100 * summary[each], _scaled(summary[f"{each}_spread"])) for each in FIGURES)
+    rows.append((mean, uar, war, "this run"))
     known = published(dataset)
     for each in sorted(known, key=lambda row: (row["model"] != model, -(row["war"] or 0))):
         rows.append((each["method"], percent(each["uar"]), percent(each["war"]), each["source"]))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
-        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows
+        f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        for row in rows
     ]
-    recall = ", ".join(f"{key} {percent(None if v is None else 100 * v)}" for key, v in summary["recall"].items())
+    recall = ", ".join(f"{key} {percent(_scaled(v))}" for key, v in summary["recall"].items())
     if not known:
         lines.append(f"nothing published is listed for {dataset!r}")
     return "\n".join([*ours, f"recall %: {recall}", "", *lines])

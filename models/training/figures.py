@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from models.errors import ModelError
+from models.training.clip_answers import Answers
 
 Image = npt.NDArray[np.uint8]
-Numbers = npt.NDArray[np.floating]
+Numbers = npt.NDArray[Any]
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK, GREY, PALE = (0, 0, 0), (90, 90, 90), (225, 225, 225)
@@ -172,3 +176,23 @@ def draw_positions(static: Numbers, dynamic: Numbers, steps: int, path: Path) ->
         _text(image, name, x + 22, 26)
     _text(image, f"where ISSM samples, {len(static)} clips", left + 260, 26, 0.5, GREY)
     _write(image, path)
+
+
+def draw_answers(answers: Answers, labels: Sequence[str], folder: Path) -> None:
+    """Writes `confusion.png`, `features.png` and, for a model with ISSM, `issm.png` into a folder.
+
+    Raises:
+        ModelError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    classes = len(labels)
+    pairs = answers.labels * classes + answers.logits.argmax(1)
+    counts = torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+    draw_confusion(counts.tolist(), labels, folder / "confusion.png")
+    if answers.static_index is not None and answers.dynamic_index is not None:
+        static, dynamic = answers.static_index.numpy(), answers.dynamic_index.numpy()
+        draw_positions(static, dynamic, answers.steps, folder / "issm.png")
+    try:
+        draw_features(answers.feature.numpy(), answers.labels.numpy(), labels, folder / "features.png")
+    except ModelError as error:  # without scikit-learn, or too few clips: the figures still count
+        print(f"no map of the features: {error}", file=sys.stderr)

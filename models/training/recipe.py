@@ -137,7 +137,9 @@ class Optimisation:
         if not self.peak > 0:
             raise ModelError(f"optimisation peak: expected above 0, got {self.peak!r}")
         if not 0 < self.layer_decay <= 1:
-            raise ModelError(f"optimisation layer_decay: expected above 0, at most 1, got {self.layer_decay!r}")
+            raise ModelError(
+                f"optimisation layer_decay: expected above 0, at most 1, got {self.layer_decay!r}"
+            )
         if not 0 <= self.average < 1:
             raise ModelError(f"optimisation average: expected 0 to below 1, got {self.average!r}")
         if self.schedule == "steps":

@@ -133,7 +133,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: not TOML.
     """
-    return tomllib.loads(text)
+    values: dict[str, Any] = tomllib.loads(text)
+    return values
 
 
 def fill(kind: Any, values: dict[str, Any], where: str) -> Any:
@@ -154,8 +155,11 @@ def fill(kind: Any, values: dict[str, Any], where: str) -> Any:
                 raise ModelError(f"{where}: {name}: expected a table, got {value!r}")
             filled[name] = fill(type(default), value, f"{where}: {name}")
             continue
-        if isinstance(default, tuple) and isinstance(value, list) and all(type(e) in (int, float) for e in value):
-            value = tuple(value)
+        if isinstance(default, tuple):  # of numbers; TOML has lists
+            if not isinstance(value, list) or not all(type(each) in (int, float) for each in value):
+                raise ModelError(f"{where}: {name}: expected numbers in brackets, got {value!r}")
+            filled[name] = tuple(map(float, value))
+            continue
         fits = isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int)
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):
             raise ModelError(f"{where}: {name}: expected {type(default).__name__}, got {value!r}")

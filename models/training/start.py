@@ -1,4 +1,4 @@
-"""Starts a model from weights of another run, or from published ones, and says what was taken and what not."""
+"""Starts a model from weights of another run or from published ones, and says what was taken and what not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains and measures a recipe on prepared clips: `python -m models.training.train --config RECIPE --data CACHE`.
+"""Trains and measures on prepared clips: `python -m models.training.train --config RECIPE --data CACHE`.
 
 Reached through `models.training.train`, as every training. A run goes on where it was stopped. For each fold
 it leaves weights that `run_stream.py --weights` serves, figures and pictures; over the folds a summary, side
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from models.checkpoint import save_checkpoint
 from models.errors import ModelError
 from models.model import Model
 from models.registry import create_model
-from models.training.clip_answers import Answers, read_clips
+from models.training.clip_answers import read_clips
 from models.training.clip_cache import ClipCache
 from models.training.clip_optimiser import set_regularisation
 from models.training.clip_trainer import Progress, Trainer
 from models.training.comparison import summarise_folds, table
-from models.training.figures import draw_confusion, draw_features, draw_positions
+from models.training.figures import draw_answers, draw_confusion
 from models.training.finish import fit_reading
 from models.training.folds import divide
 from models.training.metrics import summarise
@@ -89,7 +89,7 @@ def train_fold(
         fabric.print(start_from(model, *start).lines(), file=sys.stderr)
     trainer = Trainer(fabric, recipe, model, cache, parts, folder)
     progress = trainer.run()
-    read = {"batch": trainer.share.micro, "workers": recipe.workers, "fabric": fabric}
+    read: dict[str, Any] = {"batch": trainer.share.micro, "workers": recipe.workers, "fabric": fabric}
     fitted: dict[str, float] = {}
     if len(parts.validation) >= CALIBRATION_LEAST:
         shown = read_clips(model, cache, parts.validation, recipe.test_sampling, title="validation", **read)
@@ -110,7 +110,7 @@ def train_fold(
     }
     if fabric.is_global_zero:
         _export(model.cpu(), recipe, result, fitted, progress, folder)
-        draw(answers, cache.labels, folder)
+        draw_answers(answers, cache.labels, folder)
         _write_json(result_path, result)  # last: a fold with this file is done
     fabric.barrier()
     return result
@@ -137,22 +137,6 @@ def _export(
         folder / f"{recipe.title}-{dataset}-{fold}.safetensors", model, trained=True, origin=origin,
         metrics={**figures, "test_sampling": asdict(recipe.test_sampling)}, **changes,
     )  # fmt: skip
-
-
-def draw(answers: Answers, labels: Sequence[str], folder: Path) -> None:
-    """Writes the pictures of an evaluation: confusion matrix, features, and ISSM's positions if there are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    classes = len(labels)
-    guessed = answers.logits.argmax(1)
-    counts = torch.bincount(answers.labels * classes + guessed, minlength=classes**2).view(classes, classes)
-    draw_confusion(counts.tolist(), labels, folder / "confusion.png")
-    if answers.static_index is not None and answers.dynamic_index is not None:
-        draw_positions(answers.static_index.numpy(), answers.dynamic_index.numpy(), answers.steps,
-                       folder / "issm.png")  # fmt: skip
-    try:
-        draw_features(answers.feature.numpy(), answers.labels.numpy(), labels, folder / "features.png")
-    except ModelError as error:  # without scikit-learn, or too few clips: the figures still count
-        print(f"train: no map of the features: {error}", file=sys.stderr)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
@@ -196,7 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.training.train", description=__doc__)
     parser.add_argument("--config", required=True, help="a recipe: TOML file, or name of a shipped one")
     parser.add_argument("--data", required=True, help="folder that models.training.prepare made of clips")
-    parser.add_argument("--fold", "--folds", dest="fold", default="", help='name, or "all"; default: the first')
+    parser.add_argument(
+        "--fold", "--folds", dest="fold", default="", help='name, or "all"; default: the first'
+    )
     parser.add_argument("--from", dest="start", type=Path, help="weights to start from: safetensors of this "
                         "project, or published ones that torch.save wrote")  # fmt: skip
     parser.add_argument("--from-dataset", default="", help="what published weights were trained on: dfew, "
@@ -215,8 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recipe = load_recipe(path, cache.dataset, args.changes)
         folds = cache.folds if args.fold == "all" else (args.fold or cache.folds[0],)
         folder = args.out or Path("out/training") / f"{path.stem}-{cache.dataset}"
-        if args.fresh and folder.exists():
-            shutil.rmtree(folder)
+        if args.fresh:
+            shutil.rmtree(folder, ignore_errors=True)  # several processes may do so at once
         start = (args.start, args.from_dataset or cache.dataset) if args.start is not None else None
         train(recipe, cache, folds, folder, start)
     except ModelError as error:
