@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import ModelError
+from models.training import clip_media
 from models.training.clip_media import ClipMedia, natural, picture_files
 from tests.tiny_datasets import clip_frames, write_frames, write_video
 
@@ -80,3 +81,10 @@ def test_a_video_that_breaks_keeps_what_came_before(tmp_path: Path) -> None:
     media = ClipMedia(path)
     count = len(list(media.frames()))
     assert 5 < count < 40
+
+
+def test_a_clip_that_is_a_film_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip_media, "MAX_FRAMES", 4)
+    write_frames(tmp_path / "a", clip_frames("happy", 0, 5, 64))
+    with pytest.raises(ModelError, match="a: expected at most 4 frames, got more: cut it up"):
+        list(ClipMedia(tmp_path / "a").frames())

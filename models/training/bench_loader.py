@@ -1,4 +1,4 @@
-"""Is the loader or the model the limit? `python -m models.training.bench_loader --data CACHE --model NAME`.
+"""Is the loader the limit? `python -m models.training.bench_loader --data CACHE --config RECIPE`.
 
 Prints clips a second of the loader with some numbers of workers and of the model's training step, as ratios
 measured in one run, and the share of its time that training with the most workers waits for clips. On a CPU
@@ -14,40 +14,33 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from models.errors import ModelError
-from models.losses import cross_entropy, soft_targets
+from models.losses import soft_targets
 from models.model import Model
-from models.registry import create_model
 from models.training.augment import Random
-from models.training.clip_augment import ClipChanges, changed
+from models.training.clip_augment import changed, mix
 from models.training.clip_cache import ClipCache
 from models.training.clip_loader import clip_loader
-from models.training.sampling import Sampling
+from models.training.clip_objective import Objective
+from models.training.clip_optimiser import make_optimiser
+from models.training.recipe import Recipe, find_recipe, load_recipe
+from models.training.train_clips import make_model
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is measured.
+    """What is measured: a recipe's training step, with batches of `batch` clips, on the fabric's device."""
 
-    Attributes:
-        model: trained, with its labels those of the cache.
-        batch: clips of a step.
-        sampling: which frames of a clip.
-        changes: of the clips.
-        device: of the model.
-    """
-
+    recipe: Recipe
     model: Model
+    fabric: Fabric
     batch: int
-    sampling: Sampling
-    changes: ClipChanges
-    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -79,26 +72,30 @@ def batches(cache: ClipCache, work: Work, workers: int) -> Iterator[tuple[Tensor
     indices = np.resize(np.arange(len(cache)), max(len(cache), 4096))
     for epoch in itertools.count():
         yield from clip_loader(
-            cache, indices, frames=work.model.spec.frames, sampling=work.sampling, batch=work.batch,
+            cache, indices, frames=work.model.spec.frames, sampling=work.recipe.sampling, batch=work.batch,
             workers=workers, epoch=epoch,
         )  # fmt: skip
 
 
 def make_step(work: Work) -> Callable[[Tensor, Tensor], None]:
-    """One training step on a batch as the loader gives it: changes, loss, gradients, update."""
-    model, spec = work.model, work.model.spec
-    model.to(work.device).train()
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-5)
-    random = Random(0, work.device)
+    """One training step on a batch as the loader gives it: changes, mixing, losses, gradients, update."""
+    recipe, fabric, spec = work.recipe, work.fabric, work.model.spec
+    objective, optimiser = fabric.setup(
+        Objective(work.model.train(), recipe.losses, work.batch),
+        make_optimiser(work.model, recipe.optimisation),
+    )
+    random, mixing = Random(0, fabric.device), recipe.mixing
 
     def step(pictures: Tensor, labels: Tensor) -> None:
-        frames = changed(random, pictures.to(work.device), spec, work.changes)
-        targets = soft_targets(labels.to(work.device), len(spec.labels))
-        loss = cross_entropy(model(frames).logits, targets)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        frames = changed(random, pictures.to(fabric.device), spec, recipe.augment)
+        targets = soft_targets(labels.to(fabric.device), len(spec.labels), recipe.losses.smoothing)
+        frames, targets = mix(random, frames, targets, probability=mixing.probability,
+                              mixup_alpha=mixing.mixup_alpha, cutmix_alpha=mixing.cutmix_alpha,
+                              cutmix_share=mixing.cutmix_share)  # fmt: skip
+        fabric.backward(objective(frames, targets)[0])
         optimiser.step()
-        if work.device.type == "cuda":
+        optimiser.zero_grad()
+        if fabric.device.type == "cuda":
             torch.cuda.synchronize()
 
     return step
@@ -138,7 +135,7 @@ def measure(cache: ClipCache, work: Work, workers: Sequence[int], seconds: float
         step(pictures, labels)
         calls += 1
     waiting = waited / (time.perf_counter() - started)
-    if work.device.type != "cpu" or torch.get_num_threads() > 1:
+    if work.fabric.device.type != "cpu" or torch.get_num_threads() > 1:
         return Figures(alone, loader, waiting)
     return Figures(alone, loader, waiting, core_step, core_loader)
 
@@ -147,8 +144,8 @@ def report(work: Work, cache: ClipCache, figures: Figures) -> str:
     """The figures for a person."""
     spec = work.model.spec
     lines = [
-        f"{spec.name}: {spec.frames} frames of {spec.size} px, batch {work.batch}, on {work.device}; "
-        f"cache of {cache.side} px, {cache.facts['coding']}",
+        f"{work.recipe.title}: {spec.frames} frames of {spec.size} px, batch {work.batch}, on "
+        f"{work.fabric.device}; cache of {cache.side} px, {cache.facts['coding']}",
         f"training step       {figures.step:9.2f} clips/s",
     ]
     for workers, each in figures.loader.items():
@@ -179,25 +176,29 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def make_work(args: argparse.Namespace, cache: ClipCache) -> Work:
     """What the command line asks for."""
-    overrides: dict[str, Any] = {"labels": cache.labels}
-    if args.size:
-        overrides["size"] = args.size
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    return Work(create_model(args.model, **overrides), args.batch or 8, Sampling(), ClipChanges(), device)
+    path = find_recipe(args.config or f"{args.model}-sane")
+    recipe = load_recipe(path, cache.dataset, args.set)
+    fabric = Fabric(
+        accelerator=args.accelerator or recipe.accelerator,
+        devices=1,
+        precision=recipe.precision,  # type: ignore[arg-type]
+    )
+    fabric.launch()
+    return Work(recipe, make_model(recipe, cache.labels), fabric, recipe.micro or recipe.optimisation.batch)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures and prints; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.training.bench_loader", description=__doc__)
     parser.add_argument("--data", required=True, help="a clip cache")
-    parser.add_argument("--model", required=True, help="a model's name")
-    parser.add_argument("--batch", type=int, default=0, help="clips of a step (default 8)")
-    parser.add_argument("--size", type=int, default=0, help="side that the model reads, px (default its own)")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", default="", help="a recipe: its name or a TOML file")
+    what.add_argument("--model", default="", help="a model's name: its recipe NAME-sane")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="changes a value of the recipe, such as optimisation.batch=4")  # fmt: skip
     parser.add_argument("--workers", default="0,1,2", help="numbers of loader processes (default 0,1,2)")
-    parser.add_argument("--device", default="", help="cpu or cuda (default cuda where there is one)")
-    parser.add_argument(
-        "--threads", type=int, default=0, help="CPU threads of the model (default torch's own)"
-    )
+    parser.add_argument("--accelerator", default="", help="cpu or cuda (default the recipe's)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of the model (default torch's)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     args = parser.parse_args(arguments)
     try:

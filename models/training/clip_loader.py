@@ -149,7 +149,8 @@ def clip_loader(
     context = None
     if workers:
         # its server is a fresh process: no threads to fork, and torch and cv2 are imported there once
-        context = multiprocessing.get_context("forkserver")
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context = multiprocessing.get_context(method)
         context.set_forkserver_preload([__name__])
     return DataLoader(
         readings,

@@ -18,6 +18,7 @@ from realtime.values import ImageU8
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 FOLDER_FPS = 25.0  # of frame folders, which do not say; films and television of the data sets have 24 to 30
+MAX_FRAMES = 3000  # two minutes: a clip shows one expression, and is held in memory while it is aligned
 SIDES = (16, 8192)  # px: what is smaller or larger is no picture of a face
 
 
@@ -47,14 +48,18 @@ class ClipMedia:
         """The readable frames in order.
 
         Raises:
-            ModelError: there is none at all; the message says why.
+            ModelError: there is none at all, and the message says why; or more than MAX_FRAMES.
         """
         self.damaged = []
-        empty = True
+        count = 0
         for frame in self._pictures() if self.path.is_dir() else self._video():
-            empty = False
+            count += 1
+            if count > MAX_FRAMES:
+                raise ModelError(
+                    f"{self.path.name}: expected at most {MAX_FRAMES} frames, got more: cut it up"
+                )
             yield frame
-        if empty:
+        if count == 0:
             why = (
                 self.damaged[0]
                 if self.damaged
