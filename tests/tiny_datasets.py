@@ -160,7 +160,7 @@ def make_dfew(
 def make_ferv39k(
     root: Path, clips: int = 10, frames: int = 20, media: str = "frames", side: int = STILL_SIDE
 ) -> Path:
-    """FERV39k: space-separated lists in 4_setups, clips by scene and class."""
+    """FERV39k: space-separated lists in 4_setups, clips by scene and class; videos are in "Clips"."""
     lists: dict[str, list[str]] = {"train": [], "test": []}
     for number, label in enumerate(clip_labels(clips), 1):
         scene = ("Crime", "School")[number % 2]
@@ -169,7 +169,7 @@ def make_ferv39k(
         if media == "frames":
             write_frames(root / "2_ClipsforFaceCrop" / name, pictures)
         else:
-            write_video(root / "1_AllClips" / f"{name}.mp4", pictures)
+            write_video(root / "Clips" / f"{name}.mp4", pictures)
         lists["test" if in_test(number - 1, 0) else "train"].append(f"{name} {label.capitalize()}")
     folder = root / "4_setups" / "All_scenes"
     folder.mkdir(parents=True)

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from kornia import enhance
 from kornia.geometry.transform import warp_affine
 from torch import Tensor
@@ -261,8 +260,3 @@ def mix(
     if random.number(0, 1) < cutmix_share:
         return cutmix(random, clips, targets, cutmix_alpha)
     return mixup(random, clips, targets, mixup_alpha)
-
-
-def soft_targets(labels: Tensor, classes: int, smoothing: float = 0.0) -> Tensor:
-    """(B,) labels as (B,K) targets: `smoothing` spread evenly over all classes."""
-    return F.one_hot(labels, classes).float() * (1 - smoothing) + smoothing / classes

@@ -31,7 +31,7 @@ class ClipReadings(Dataset[tuple[npt.NDArray[np.uint8], int, int]]):
         frames: int,
         sampling: Sampling,
         seed: tuple[int, int] | None,
-        share: tuple[int, int] = (0, 1),
+        places: Index | None = None,
     ) -> None:
         """Plans the readings.
 
@@ -41,10 +41,10 @@ class ClipReadings(Dataset[tuple[npt.NDArray[np.uint8], int, int]]):
             frames: T.
             sampling: which frames.
             seed: (seed, epoch) of what is drawn; None for the deterministic views.
-            share: (rank, world), so that a clip's draw does not hang on how many share the work.
+            places: of the clips in the whole epoch, so that what is drawn does not hang on how many share it.
         """
         self._cache, self._frames, self._sampling, self._seed = cache, frames, sampling, seed
-        self._share = share
+        self._places = np.arange(len(clips)) if places is None else places
         self._plan: list[tuple[int, int]] = [
             (int(clip), view)
             for clip in clips
@@ -60,8 +60,7 @@ class ClipReadings(Dataset[tuple[npt.NDArray[np.uint8], int, int]]):
         if self._seed is None:
             chosen = views(times_s, self._frames, self._sampling)[view]
         else:
-            rank, world = self._share
-            random = np.random.default_rng((*self._seed, clip, position * world + rank))
+            random = np.random.default_rng((*self._seed, clip, int(self._places[position])))
             chosen = self._sampling.choose(times_s, self._frames, random)
         return self._cache.frames(clip, chosen), int(self._cache.targets[clip]), clip
 
@@ -76,18 +75,24 @@ def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def epoch_order(indices: Index, batch: int, seed: int, epoch: int, rank: int, world: int) -> Index:
-    """What one process of `world` reads in one epoch, a whole number of its batches.
+def epoch_order(
+    indices: Index, batch: int, seed: int, epoch: int, rank: int, world: int
+) -> tuple[Index, Index]:
+    """What one process of `world` reads in one epoch, a whole number of its batches, and its places there.
 
     Batch k of process r is batch `k * world + r` of one process that reads alone in batches of the same size,
     so that all together read, step by step, what it would. What is left at an epoch's end is dropped, as the
     papers do; a set smaller than one step is repeated.
+
+    Returns:
+        (n,) clips in order, and (n,) their places in the whole epoch.
     """
     order = np.random.default_rng((seed, epoch)).permutation(np.asarray(indices, np.int64))
     step = batch * world
     if len(order) < step:
         order = np.resize(order, step)
-    return order[: len(order) // step * step].reshape(-1, world, batch)[:, rank].reshape(-1)
+    places = np.arange(len(order) // step * step).reshape(-1, world, batch)[:, rank].reshape(-1)
+    return order[places], places
 
 
 def clip_loader(
@@ -136,15 +141,16 @@ def clip_loader(
     if not 0 <= rank < world:
         raise ModelError(f"rank: expected 0..{world - 1}, got {rank}")
     if train:
-        clips = epoch_order(indices, batch, seed, epoch, rank, world)
+        clips, places = epoch_order(indices, batch, seed, epoch, rank, world)
+        readings = ClipReadings(cache, clips, frames, sampling, (seed, epoch), places)
     else:
-        clips = np.asarray(indices, np.int64)[rank::world]
-    readings = ClipReadings(cache, clips, frames, sampling, (seed, epoch) if train else None, (rank, world))
+        readings = ClipReadings(cache, np.asarray(indices, np.int64)[rank::world], frames, sampling, None)
     positions = range(min(first * batch, len(readings)), len(readings))
     context = None
     if workers:
         # its server is a fresh process: no threads to fork, and torch and cv2 are imported there once
-        context = multiprocessing.get_context("forkserver")
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        context = multiprocessing.get_context(method)
         context.set_forkserver_preload([__name__])
     return DataLoader(
         readings,
