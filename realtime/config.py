@@ -50,7 +50,7 @@ class Config:
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
     fps: float = setting(30.0, "camera rate asked for, 1/s", low=1, high=240)
     faces: int = setting(2, "largest number of faces followed at once", low=1, high=8)
-    model: str = setting("ifdd-stream", "model by name")
+    model: str = setting("", "model by name; empty: the one that the weights are of, else ifdd-stream")
     weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
     device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
     precision: str = setting(

@@ -21,6 +21,8 @@ from realtime.inference.features import FeatureStore
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
 
+DEFAULT_MODEL = "ifdd-stream"
+
 # A face, its ring, and the serial of a crop that its next windows will need.
 Ahead = tuple[Hashable, CropRing, int]
 
@@ -245,7 +247,8 @@ def make_engine(
     """The engine for a model's name and, when given or shipped, its weights.
 
     Args:
-        model: a name of `models.list_models()`.
+        model: a name of `models.list_models()`; empty for the one that the weights are of, or without
+            weights for the default one.
         weights: path of a safetensors file, or the name of one in `weights_folder`; empty for
             `<model>.safetensors` of that folder if it is there, else random weights.
         device, precision: as in Engine.
@@ -254,7 +257,8 @@ def make_engine(
     Raises:
         WeightsError: an unknown model, no such file, or weights of another shape.
     """
-    path = Path(weights) if weights else weights_folder / f"{model}.safetensors"
+    wanted = model or DEFAULT_MODEL
+    path = Path(weights) if weights else weights_folder / f"{wanted}.safetensors"
     if weights and not path.is_file():
         path = weights_folder / f"{weights}.safetensors"
         if not path.is_file():
@@ -262,11 +266,11 @@ def make_engine(
     try:
         if path.is_file():
             network = models.load_checkpoint(path)
-            if network.spec.name != model:
+            if model and network.spec.name != model:
                 raise WeightsError(f"weights {path}: expected weights of {model}, got {network.spec.name}")
         else:
             torch.manual_seed(0)  # untrained, but the same at every start
-            network = models.create_model(model)
+            network = models.create_model(wanted)
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
     return Engine(network, device, precision)
