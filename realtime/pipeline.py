@@ -14,6 +14,8 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_library,
+    build_persons,
     build_vision,
     limit_threads,
 )
@@ -29,9 +31,11 @@ from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed
 from realtime.inference.thread import Inference
+from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
+from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.vision.thread import Vision
@@ -104,6 +108,11 @@ class Stream:
         self._faces = 0
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
+        self.persons: Persons | None = None
+        if inference is not None:
+            self.persons = build_persons(
+                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+            )
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
@@ -127,6 +136,9 @@ class Stream:
         self._frames.subscribe(self._vision.frames.put)
         self._frames.subscribe(self._composer.frames.put)
         self._vision.observations.subscribe(self._observed)
+        self.recorder = Recorder(
+            name, self.events, build_library(config), self.status, origin_ns=self._origin_ns
+        )
 
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
@@ -137,23 +149,29 @@ class Stream:
             SourceError: the source cannot be opened; nothing is left running.
         """
         if self._inference is not None:
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+            adjust = None if self.persons is None else self.persons.adjust
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
         try:
             self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._config.record:
+                self.recorder.start()
         except IfddLiveError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stops the threads; can be called twice."""
+        self.recorder.stop()
         self._capture.stop()
         self._vision.worker.stop()
         self._composer.worker.stop()
         if self._inference is not None:
             self._inference.remove(self.name)
+        if self.persons is not None:
+            self.persons.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -274,6 +292,8 @@ class Stream:
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
+        if self.persons is not None:
+            self.persons.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
@@ -281,6 +301,8 @@ class Stream:
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
+        if self.persons is not None:
+            self.persons.observe(observation)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
