@@ -27,12 +27,14 @@ from realtime.config import Config
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
-from realtime.inference.stage import Feed
+from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
 from realtime.picture.thread import Composer
+from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
 from realtime.slot import Fanout
+from realtime.supervise import Supervised, Watchdog
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.vision.thread import Vision
 
@@ -49,29 +51,6 @@ OpenerMaker = Callable[[str, Config, PushSource], Callable[[], Source]]
 def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], Source]:
     """What opens the source that a text names, again and again."""
     return SourceOpener(text, config, browser=browser)
-
-
-class Problems:
-    """The first error of each thread by the thread's name; any thread may note or read."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._errors: dict[str, BaseException] = {}
-
-    def note(self, name: str, error: BaseException) -> None:
-        """Keeps the error unless the thread already has one."""
-        with self._lock:
-            self._errors.setdefault(name, error)
-
-    def lines(self) -> list[str]:
-        """One line for each thread that broke."""
-        with self._lock:
-            return [f"{name}: {type(error).__name__}: {error}" for name, error in self._errors.items()]
-
-    def names(self) -> list[str]:
-        """The threads that broke."""
-        with self._lock:
-            return list(self._errors)
 
 
 class Stream:
@@ -111,14 +90,16 @@ class Stream:
             f"vision-{name}",
             lambda: build_landmarker(config),
             lambda landmarker: build_vision(config, engine, landmarker),
-            on_error=problems.note,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
         )
         self._composer = Composer(
             f"composer-{name}",
             blank_wh=(config.width, config.height),
             source_notice=self._source_notice,
             notices=self._notices,
-            on_error=problems.note,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
             expressions=config.reads_expressions,
         )
         self._opener = opener
@@ -245,6 +226,11 @@ class Stream:
         }
 
     @property
+    def supervised(self) -> tuple[Supervised, ...]:
+        """The parts that a watchdog looks after."""
+        return (self._vision.worker, self._composer.worker)
+
+    @property
     def ready(self) -> bool:
         """True once a frame came through vision."""
         return self._vision.rate.count > 0
@@ -299,10 +285,12 @@ class Stream:
     def _notices(self) -> tuple[str, ...]:
         broken = self._problems.names()
         lines = []
+        if self._capture.state == "live" and (problem := self._capture.problem):
+            lines.append(problem)
         if self._vision.worker.name in broken:
-            lines.append("face tracking stopped")
+            lines.append("face tracking failed, trying again")
         if self._inference is not None and self._inference.worker.name in broken:
-            lines.append("expression model stopped")
+            lines.append("expression model failed, trying again")
         if self._inference is not None and not self._inference.engine.spec.trained:
             lines.append("untrained weights")
         return tuple(lines)
@@ -329,9 +317,17 @@ class Application:
         self._inference: Inference | None = None
         if config.reads_expressions:
             engine = engine or build_engine(config)
-            self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
+            self._inference = Inference(
+                engine,
+                build_inference(config, engine),
+                on_error=self._problems.retrying,
+                on_recovered=self._problems.clear,
+                rebuild=lambda: self._rebuild(config),
+            )
         main = Stream("main", config, self._inference, self._problems, opener)
         self._streams = {"main": main}
+        parts = [part for stream in self._streams.values() for part in stream.supervised]
+        self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
         self._mqtt: MqttLink | None = None
         if config.mqtt and main.driver is not None:
             self._mqtt = MqttLink(
@@ -353,6 +349,7 @@ class Application:
             self._inference.worker.start()
         if self._mqtt is not None:
             self._mqtt.start()
+        self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
                 stream.start()
@@ -362,6 +359,7 @@ class Application:
 
     def stop(self) -> None:
         """Stops all threads; can be called twice."""
+        self._watchdog.worker.stop()
         for stream in self._streams.values():
             stream.stop()
         if self._mqtt is not None:
@@ -370,9 +368,12 @@ class Application:
             self._inference.worker.stop()
 
     def health(self) -> dict[str, Any]:
-        """`{"ok": bool, "problems": [one line for each broken thread]}`."""
-        problems = self._problems.lines()
-        return {"ok": not problems, "problems": problems}
+        """What works and what does not; see Problems.report."""
+        return self._problems.report()
+
+    def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
+        engine = build_engine(config)
+        return engine, build_inference(config, engine)
 
     def ready(self) -> bool:
         """True once every stream has seen a frame."""

@@ -51,7 +51,15 @@ class Context:
         """The process's health with the server's own problems added."""
         report = self.served.health()
         own = [line for each in self.broadcasts.values() for line in each.problems.values()]
-        return {"ok": bool(report["ok"]) and not own, "problems": [*report["problems"], *own]}
+        state = report.get("state") or ("ok" if report["ok"] else "dead")
+        if own and state == "ok":
+            state = "degraded"  # encoders are made again
+        return {
+            **report,
+            "ok": bool(report["ok"]) and not own,
+            "state": state,
+            "problems": [*report["problems"], *own],
+        }
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)
