@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -29,6 +30,8 @@ from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
+from realtime.logs import say
+from realtime.measures import Measures, Tally
 from realtime.picture.thread import Composer
 from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
@@ -37,6 +40,8 @@ from realtime.slot import Fanout
 from realtime.supervise import Supervised, Watchdog
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.vision.thread import Vision
+
+log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 20.0
 SOURCE_NOTICES = {
@@ -75,6 +80,8 @@ class Stream:
         """
         self.name = name
         self.events: Fanout[dict[str, Any]] = Fanout()
+        self._tally = Tally()
+        self.events.subscribe(self._tally.count)
         self._config = config
         self._inference = inference
         self._problems = problems
@@ -104,6 +111,7 @@ class Stream:
         )
         self._opener = opener
         self._source = config.source
+        self._losses_before = 0  # of the sources before this one
         self._capture, self._browser = self._make_capture(config.source, 0)
         self._frames.subscribe(self._vision.frames.put)
         self._frames.subscribe(self._composer.frames.put)
@@ -225,6 +233,35 @@ class Stream:
             "faces": self._faces,
         }
 
+    def measures(self) -> Measures:
+        """What `/metrics` says of the stream; any thread, returns at once."""
+        capture, inference = self._capture.status(), self._inference
+        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
+        if inference is not None:
+            durations["inference"] = inference.durations
+        return Measures(
+            durations=durations,
+            frame_age=self._composer.ages,
+            frames={
+                "capture": self._capture.next_seq,
+                "vision": self._vision.rate.count,
+                "picture": self._composer.rate.count,
+            },
+            dropped={
+                "source": capture["dropped"],
+                "unusable": capture["unusable"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            predictions=self._tally.predictions,
+            alerts=dict(self._tally.alerts),
+            faces=self._faces,
+            source_live=capture["state"] == "live",
+            source_losses=self._losses_before + capture["losses"],
+            model_load=0.0 if inference is None else inference.load,
+            keeps_up=inference is None or inference.keeps_up,
+        )
+
     @property
     def supervised(self) -> tuple[Supervised, ...]:
         """The parts that a watchdog looks after."""
@@ -257,6 +294,7 @@ class Stream:
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
         self._capture.stop()
+        self._losses_before += self._capture.status()["losses"]
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
@@ -264,6 +302,7 @@ class Stream:
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
         self._capture.wait_opened(OPEN_TIMEOUT_S)
+        say(log, "source_changed", f"source: {self.description}", stream=self.name)
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
@@ -371,6 +410,11 @@ class Application:
         """What works and what does not; see Problems.report."""
         return self._problems.report()
 
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often each part has failed since the start."""
+        return dict(self._problems.failures)
+
     def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
         engine = build_engine(config)
         return engine, build_inference(config, engine)
@@ -412,10 +456,13 @@ def run_live(config: Config) -> int:
         for stream in application.streams.values():
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
+        say(log, "started", "started", sources=[each.description for each in application.streams.values()])
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)
         return 0
     finally:
-        server.stop()
+        say(log, "stopping", "stopping")
+        clean = server.stop()
         application.stop()
+        say(log, "stopped", "stopped", clean=clean)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from realtime.clock import NS_PER_S, now_ns
+from realtime.logs import say
 from realtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -152,10 +153,9 @@ class Supervised:
     def failed(self, error: BaseException, failures: int) -> float:
         """Notes a failure; the seconds to wait before the next try. Called by the life."""
         wait_s = min(FIRST_BACK_OFF_S * 2.0 ** min(failures - 1, 30), LONGEST_BACK_OFF_S)
-        again = f"{self.name} failed ({type(error).__name__}: {error}), trying again in {wait_s:g} s"
-        # the first of a row with its traceback; the others say the same
-        fields = {"event": "fault", "part": self.name, "failures": failures}
-        log.warning(again, exc_info=error if failures == 1 else None, extra={"fields": fields})
+        text = f"{self.name} failed ({type(error).__name__}: {error}), trying again in {wait_s:g} s"
+        trace = error if failures == 1 else None  # the others of a row say the same
+        say(log, "fault", text, logging.WARNING, trace, part=self.name, failures=failures)
         self._note(error)
         return wait_s
 
@@ -163,9 +163,7 @@ class Supervised:
         """Notes that the part works. Called by the life."""
         if self.error is not None:
             self.error = None
-            log.warning(
-                "%s works again", self.name, extra={"fields": {"event": "recovered", "part": self.name}}
-            )
+            say(log, "recovered", f"{self.name} works again", logging.WARNING, part=self.name)
             if self._on_recovered is not None:
                 self._on_recovered(self.name)
 
@@ -193,12 +191,8 @@ class Supervised:
             self._life = Life(self, life.failures + 1, after_hang=True)
             self.hangs += 1
         error = HungError(f"no answer for {stuck_s:.1f} s")
-        log.warning(
-            "%s hangs (%s), a new thread takes over",
-            self.name,
-            error,
-            extra={"fields": {"event": "hang", "part": self.name, "hung": len(self._hung)}},
-        )
+        text = f"{self.name} hangs ({error}), a new thread takes over"
+        say(log, "hang", text, logging.WARNING, part=self.name, hung=len(self._hung))
         self._note(error)
         self._life.worker.start()
 

@@ -14,6 +14,7 @@ from realtime.capture.checks import PictureCheck, unusable
 from realtime.capture.source import NoPicture, Source
 from realtime.clock import now_ns, to_ns, to_s
 from realtime.errors import SourceError, SourceLostError
+from realtime.logs import say
 from realtime.slot import Fanout
 from realtime.stats import Rate
 from realtime.values import Frame, ImageU8
@@ -191,8 +192,8 @@ class Capture:
         text = str(error) if known else f"{type(error).__name__}: {error}"
         if self._state != "lost":
             self._losses += 1
-            fields = {"event": "source_lost", "source": self._description}
-            log.warning("source lost: %s", text, extra={"fields": fields}, exc_info=None if known else error)
+            name, trace = self._description, None if known else error
+            say(log, "source_lost", f"source lost: {text}", logging.WARNING, trace, source=name)
         self._state, self._problem = "lost", text
         self._close()
         if not self._wait(self._back_off_s):
@@ -218,8 +219,8 @@ class Capture:
         frame = Frame(self._seq, self._t_ns, image)
         self._seq += 1
         if self._state == "lost":
-            fields = {"event": "source_back", "source": self._source.description}
-            log.warning("source back: %s", self._source.description, extra={"fields": fields})
+            name = self._source.description
+            say(log, "source_back", f"source back: {name}", logging.WARNING, source=name)
         self._state, self._back_off_s = "live", FIRST_BACK_OFF_S
         self._problem = "the picture is black: is the camera covered?" if self._check.black else ""
         self._size_wh = frame.size_wh

@@ -66,6 +66,11 @@ class Broadcast:
         if not self._listeners:
             self.stream.events.unsubscribe(self._on_event)
 
+    @property
+    def encoders(self) -> dict[Codec, SharedEncoder]:
+        """The encoders that run now."""
+        return dict(self._encoders)
+
     def status(self) -> dict[str, Any]:
         """What the status says of the encoders."""
         return {"encoders": [each.status() for each in self._encoders.values()]}

@@ -23,6 +23,7 @@ class Context:
     Attributes:
         executor: for calls into the pipeline that may block; the default one belongs to nobody.
         hosts: the Host headers under which the server answers, known once it listens.
+        refusals: how many requests were refused, by status code.
     """
 
     served: Served
@@ -34,6 +35,7 @@ class Context:
     executor: Executor
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     hosts: frozenset[str] = frozenset()
+    refusals: dict[str, int] = field(default_factory=dict)
 
     def broadcast(self, request: web.Request) -> Broadcast:
         """The broadcast of the stream that the request names by `?stream=`, or of the first.
