@@ -1,4 +1,4 @@
-"""A whole session of the program under strace, for test_nothing_leaves: `python -m tests.nothing_leaves_session`.
+"""A whole session of the program under strace: `python -m tests.nothing_leaves_session RECORD`.
 
 Starts run_stream.py with every connect and send recorded, native code's too, loads the page and all it
 names, watches by WHEP, reads results by server-sent events and data channel, and ends it by SIGTERM.

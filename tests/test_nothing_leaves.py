@@ -39,13 +39,10 @@ def can_record() -> bool:
 
 
 def can_separate() -> bool:
-    return (
-        hasattr(os, "geteuid")
-        and os.geteuid() == 0
-        and shutil.which("unshare") is not None
-        and subprocess.run(["unshare", "-n", "sh", "-c", NAMESPACE + "true"], capture_output=True, check=False)
-        .returncode == 0
-    )  # fmt: skip
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "-n", "sh", "-c", NAMESPACE + "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def addresses(record: Path) -> set[str]:
