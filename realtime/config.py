@@ -88,6 +88,12 @@ class Config:
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
+    log: str = setting("text", "log lines: 'text' or 'json', one object a line", choices=("text", "json"))
+    log_level: str = setting(
+        "warning",
+        "what is logged: 'debug', 'info' (joins, changes, refusals), 'warning' (faults) or 'error'",
+        choices=("debug", "info", "warning", "error"),
+    )
 
     @property
     def reads_expressions(self) -> bool:

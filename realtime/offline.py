@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,7 @@ from realtime.session.sinks import JsonLines, VideoFile
 from realtime.values import Frame, Prediction
 
 MAX_SIDE = 1920  # as live
+INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
 
 @dataclass(slots=True)
@@ -49,17 +53,45 @@ def run_offline(config: Config) -> int:
     Raises:
         IfddLiveError: as `process_file`.
     """
-    summary = process_file(config)
+    stop = threading.Event()
+    with _until_signalled(stop):
+        summary = process_file(config, stop)
     print(
-        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
+        ("ended early: " if stop.is_set() else "")
+        + f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
         + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
         file=sys.stderr,
     )
-    return 0
+    return INTERRUPTED if stop.is_set() else 0
 
 
-def process_file(config: Config) -> Summary:
+@contextlib.contextmanager
+def _until_signalled(stop: threading.Event) -> Iterator[None]:
+    """Has SIGINT and SIGTERM set `stop`, so that files end as they should; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can
+        return
+    before: dict[int, Any] = {}
+
+    def handle(number: int, _frame: Any) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def process_file(config: Config, stop: threading.Event | None = None) -> Summary:
     """Processes the file that the settings name and writes what they ask for.
+
+    Args:
+        config: the settings.
+        stop: set: no further frame is read, and the outputs hold what was until then.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
@@ -90,7 +122,7 @@ def process_file(config: Config) -> Summary:
         bar = stack.enter_context(
             tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
         )
-        while (taken := source.read()) is not None:
+        while (stop is None or not stop.is_set()) and (taken := source.read()) is not None:
             if isinstance(taken, NoPicture):
                 continue
             frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))

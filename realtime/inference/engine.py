@@ -157,6 +157,12 @@ class Engine:
         """Drops the cached features of every face that is not among `keys`."""
         self._store.retain(keys)
 
+    def forget(self) -> None:
+        """Drops all cached features and gives memory that is not in use back to the device."""
+        self._store.retain(())
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def warm_up(self) -> None:
         """Runs the model on empty pictures, so that the first window does not pay for start-up."""
         frames, size = self.spec.frames, self.spec.size

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, driver_api, personal_api, session_api, signalling
+from realtime.serving import api, driver_api, metrics, personal_api, session_api, signalling
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
 from realtime.serving.hub import Hub
@@ -107,7 +107,7 @@ class Server:
             config=self._config,
             hub=Hub(self._loop),
             viewers=Peers(self._config.viewers),
-            senders=Peers(MAX_SENDERS),
+            senders=Peers(MAX_SENDERS, "sender"),
             event_streams=EventStreams(self._config.viewers),
             executor=executor,
         )
@@ -168,4 +168,6 @@ def build(context: Context) -> web.Application:
     driver_api.add_routes(app.router)
     personal_api.add_routes(app.router)
     session_api.add_routes(app.router)
+    metrics.add_routes(app.router)
+    app.on_response_prepare.append(metrics.note_refusal)
     return app

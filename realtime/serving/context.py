@@ -23,6 +23,7 @@ class Context:
     Attributes:
         executor: for calls into the pipeline that may block; the default one belongs to nobody.
         hosts: the Host headers under which the server answers, known once it listens.
+        refusals: how many requests were refused, by status code.
     """
 
     served: Served
@@ -34,6 +35,7 @@ class Context:
     executor: Executor
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
     hosts: frozenset[str] = frozenset()
+    refusals: dict[str, int] = field(default_factory=dict)
 
     def broadcast(self, request: web.Request) -> Broadcast:
         """The broadcast of the stream that the request names by `?stream=`, or of the first.
@@ -51,7 +53,15 @@ class Context:
         """The process's health with the server's own problems added."""
         report = self.served.health()
         own = [line for each in self.broadcasts.values() for line in each.problems.values()]
-        return {"ok": bool(report["ok"]) and not own, "problems": [*report["problems"], *own]}
+        state = report.get("state") or ("ok" if report["ok"] else "dead")
+        if own and state == "ok":
+            state = "degraded"  # encoders are made again
+        return {
+            **report,
+            "ok": bool(report["ok"]) and not own,
+            "state": state,
+            "problems": [*report["problems"], *own],
+        }
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)
