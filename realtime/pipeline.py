@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import signal
@@ -32,9 +33,9 @@ from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
-from realtime.persons import Persons
 from realtime.logs import say
 from realtime.measures import Measures, Tally
+from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
@@ -468,7 +469,7 @@ def run_live(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     application = Application(config)
-    server = Server(application, config)
+    server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()
         server.start()
@@ -479,6 +480,8 @@ def run_live(config: Config) -> int:
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
         say(log, "started", "started", sources=[each.description for each in application.streams.values()])
+        for line in server.access.welcome():
+            print(line, flush=True)
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)
