@@ -50,7 +50,7 @@ class Config:
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
     fps: float = setting(30.0, "camera rate asked for, 1/s", low=1, high=240)
     faces: int = setting(2, "largest number of faces followed at once", low=1, high=8)
-    model: str = setting("ifdd-stream", "model by name")
+    model: str = setting("", "model by name; empty: the one that the weights are of, else ifdd-stream")
     weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
     device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
     precision: str = setting(
@@ -67,6 +67,9 @@ class Config:
     switch_margin: float = setting(
         0.1, "lead that another label needs to replace the shown one", low=0, high=1
     )
+    calibrate_seconds: float = setting(8.0, "length of the calibration to a resting face", low=1, high=60)
+    teach_seconds: float = setting(60.0, "length of the lesson of all expressions", low=5, high=600)
+    person: str = setting("", "head taught on a person's expressions, a file that the page saved")
     profile: str = setting(
         "expression",
         "'expression', or 'driver': drowsiness and distraction, no expressions",
@@ -75,6 +78,8 @@ class Config:
     expressions: bool = setting(False, "read expressions in the driver profile too")
     driver_settings: str = setting("", "TOML file with thresholds of the driver profile")
     mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
+    sessions: str = setting("", "folder of recordings; empty: this user's data folder")
+    record: bool = setting(False, "record from the start, as the page's button would")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting(
         "127.0.0.1", "address or name to listen on; others than loopback want an access token and TLS"
@@ -109,6 +114,12 @@ class Config:
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
+    log: str = setting("text", "log lines: 'text' or 'json', one object a line", choices=("text", "json"))
+    log_level: str = setting(
+        "warning",
+        "what is logged: 'debug', 'info' (joins, changes, refusals), 'warning' (faults) or 'error'",
+        choices=("debug", "info", "warning", "error"),
+    )
 
     @property
     def reads_expressions(self) -> bool:

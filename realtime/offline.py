@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_persons,
     build_vision,
     limit_threads,
 )
@@ -30,6 +34,7 @@ from realtime.session.sinks import JsonLines, VideoFile
 from realtime.values import Frame, Prediction
 
 MAX_SIDE = 1920  # as live
+INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
 
 @dataclass(slots=True)
@@ -48,17 +53,45 @@ def run_offline(config: Config) -> int:
     Raises:
         IfddLiveError: as `process_file`.
     """
-    summary = process_file(config)
+    stop = threading.Event()
+    with _until_signalled(stop):
+        summary = process_file(config, stop)
     print(
-        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
+        ("ended early: " if stop.is_set() else "")
+        + f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
         + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
         file=sys.stderr,
     )
-    return 0
+    return INTERRUPTED if stop.is_set() else 0
 
 
-def process_file(config: Config) -> Summary:
+@contextlib.contextmanager
+def _until_signalled(stop: threading.Event) -> Iterator[None]:
+    """Has SIGINT and SIGTERM set `stop`, so that files end as they should; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can
+        return
+    before: dict[int, Any] = {}
+
+    def handle(number: int, _frame: Any) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def process_file(config: Config, stop: threading.Event | None = None) -> Summary:
     """Processes the file that the settings name and writes what they ask for.
+
+    Args:
+        config: the settings.
+        stop: set: no further frame is read, and the outputs hold what was until then.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
@@ -67,6 +100,9 @@ def process_file(config: Config) -> Summary:
     source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
     engine = build_engine(config) if config.reads_expressions else None
     inference = None if engine is None else build_inference(config, engine)
+    persons = None
+    if engine is not None and inference is not None:
+        persons = build_persons(config, engine, inference.wanted_hz)
     told: list[dict[str, Any]] = []
     driver = build_driver(config, told.append, 0) if config.profile == "driver" else None
     predictions: list[Prediction] = []
@@ -78,19 +114,23 @@ def process_file(config: Config) -> Summary:
         landmarker = build_landmarker(config)
         stack.callback(landmarker.close)
         vision = build_vision(config, engine, landmarker)
-        feed = Feed("file", lambda: vision.rings, predictions.append)
+        feed = Feed(
+            "file", lambda: vision.rings, predictions.append, None if persons is None else persons.adjust
+        )
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
             tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
         )
-        while (taken := source.read()) is not None:
+        while (stop is None or not stop.is_set()) and (taken := source.read()) is not None:
             if isinstance(taken, NoPicture):
                 continue
             frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))
             summary.frames += 1
             observation = vision.process(frame)
             summary.with_face += bool(observation.faces)
+            if persons is not None:
+                persons.observe(observation)
             if driver is not None:
                 painter.watch_driver(driver.observe(observation))
                 summary.alerts += sum(each["event"] == "driver_alert" and each["active"] for each in told)

@@ -141,6 +141,8 @@ class Prediction:
         cost_ms: the model's time for this window's batch.
         trained: False while the weights are random.
         face: the face at the window's newest crop.
+        calibrated: the person's own rest was taken into account.
+        taught: a head taught on the person's own expressions was used.
     """
 
     face_id: int
@@ -158,6 +160,8 @@ class Prediction:
     cost_ms: float
     trained: bool
     face: Face
+    calibrated: bool = False
+    taught: bool = False
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.labels),):

@@ -103,13 +103,18 @@ def test_health_says_what_broke(running: Running) -> None:
     running.served.problems.append("vision: RuntimeError: broke")
     status, _, text = request(running.url + "/healthz")
     assert status == 503
-    assert json.loads(text) == {"ok": False, "problems": ["vision: RuntimeError: broke"]}
+    report = json.loads(text)
+    assert (report["ok"], report["state"]) == (False, "dead")
+    assert report["problems"] == ["vision: RuntimeError: broke"]
+    assert request(running.url + "/readyz")[0] == 503
 
 
 def test_ready_follows_the_process(running: Running) -> None:
     assert request(running.url + "/readyz")[0] == 200
     running.served.is_ready = False
-    assert request(running.url + "/readyz")[0] == 503
+    status, _, text = request(running.url + "/readyz")
+    assert status == 503
+    assert json.loads(text)["problems"] == ["no picture has come through yet"]
 
 
 def test_status_names_source_model_and_viewers(running: Running) -> None:
@@ -481,7 +486,7 @@ def test_an_address_that_others_can_reach_is_refused() -> None:
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
 
 
-def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_one(
+def test_a_failing_encoder_shows_in_the_health_and_is_made_again_for_all(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -492,13 +497,15 @@ def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_
             broken.setattr("realtime.serving.encoder.Coder.encode", fail)
             first = watcher(running.url, "H264")
             one = await first.__aenter__()
-            wanted = {"ok": False, "problems": ["encoder-h264-main: RuntimeError: codec broke"]}
-            await asyncio.to_thread(wait_for, lambda: status_of(running)["health"] == wanted)
-            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 503
+            wanted = ["encoder-h264-main: RuntimeError: codec broke"]
+            await asyncio.to_thread(wait_for, lambda: status_of(running)["health"]["problems"] == wanted)
+            assert status_of(running)["health"]["state"] == "degraded"
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200, "it mends itself"
+            assert (await asyncio.to_thread(request, running.url + "/readyz"))[0] == 503
+        await one.frames(3)
         async with watcher(running.url, "H264") as second:
             await second.frames(3)
-            await one.frames(3)
-            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200
+            assert (await asyncio.to_thread(request, running.url + "/readyz"))[0] == 200
         await first.__aexit__(None, None, None)
 
     asyncio.run(main())

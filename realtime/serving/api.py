@@ -71,15 +71,19 @@ async def page(_request: web.Request) -> web.StreamResponse:
 
 
 async def health(request: web.Request) -> web.Response:
-    """`GET /healthz`: 200 while every part works, else 503; the problems as JSON either way."""
+    """`GET /healthz`: 503 where a part is dead; 200 while all work or mend themselves. JSON says which."""
     report = request.app[CONTEXT].health()
-    return web.json_response(report, status=200 if report["ok"] else 503)
+    return web.json_response(report, status=503 if report["state"] == "dead" else 200)
 
 
 async def ready(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 once pictures and model are there, else 503."""
-    is_ready = request.app[CONTEXT].served.ready()
-    return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
+    """`GET /readyz`: 200 once pictures came and while every part works, else 503; JSON says what lacks."""
+    context = request.app[CONTEXT]
+    report = context.health()
+    waiting = [] if context.served.ready() else ["no picture has come through yet"]
+    is_ready = report["ok"] and not waiting
+    answer = {"ready": is_ready, "state": report["state"], "problems": [*report["problems"], *waiting]}
+    return web.json_response(answer, status=200 if is_ready else 503)
 
 
 async def status(request: web.Request) -> web.Response:

@@ -13,7 +13,17 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, driver_api, entrance, http_log, openapi, signalling
+from realtime.serving import (
+    api,
+    driver_api,
+    entrance,
+    http_log,
+    metrics,
+    openapi,
+    personal_api,
+    session_api,
+    signalling,
+)
 from realtime.serving.access import Access
 from realtime.serving.body import body_reader, largest_body
 from realtime.serving.broadcast import Broadcast
@@ -121,7 +131,7 @@ class Server:
             config=self._config,
             hub=Hub(self._loop),
             viewers=Peers(self._config.viewers),
-            senders=Peers(self._config.senders),
+            senders=Peers(self._config.senders, "sender"),
             event_streams=EventStreams(self._config.event_clients),
             executor=executor,
             access=self.access,
@@ -198,4 +208,8 @@ def build(context: Context) -> web.Application:
     signalling.add_routes(app.router)
     api.add_routes(app.router)
     driver_api.add_routes(app.router)
+    personal_api.add_routes(app.router)
+    session_api.add_routes(app.router)
+    metrics.add_routes(app.router)
+    app.on_response_prepare.append(metrics.note_refusal)
     return app

@@ -28,6 +28,7 @@ class Context:
         offers: SDP offers, by address.
         patches: fragments with candidates, by address.
         links: Link headers of the ICE servers that clients are told of.
+        refusals: how many requests were refused, by status code.
     """
 
     served: Served
@@ -42,6 +43,7 @@ class Context:
     patches: Buckets
     links: tuple[str, ...] = ()
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
 
     def broadcast(self, request: web.Request) -> Broadcast:
         """The broadcast of the stream that the request names by `?stream=`, or of the first.
@@ -59,7 +61,15 @@ class Context:
         """The process's health with the server's own problems added."""
         report = self.served.health()
         own = [line for each in self.broadcasts.values() for line in each.problems.values()]
-        return {"ok": bool(report["ok"]) and not own, "problems": [*report["problems"], *own]}
+        state = report.get("state") or ("ok" if report["ok"] else "dead")
+        if own and state == "ok":
+            state = "degraded"  # encoders are made again
+        return {
+            **report,
+            "ok": bool(report["ok"]) and not own,
+            "state": state,
+            "problems": [*report["problems"], *own],
+        }
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -61,6 +61,10 @@ class VisionStage:
         cost_ms = (now_ns() - started_ns) / NS_PER_MS
         return Observation(frame.seq, frame.t_ns, tuple(faces), tracked.found, tracked.lost, cost_ms)
 
+    def succeed(self, before: VisionStage) -> tuple[int, ...]:
+        """Goes on after a stage that failed: its ids are not given again. The ids of its faces, now lost."""
+        return self._tracker.succeed(before._tracker)
+
     def forget(self) -> tuple[int, ...]:
         """Gives up every face because the source changed; their ids."""
         lost = self._tracker.drop_all()
