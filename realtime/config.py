@@ -17,6 +17,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PURPOSES = ("personal", "research", "driving", "demonstration", "workplace", "education")
+
 
 def setting(
     default: Any,
@@ -80,6 +82,27 @@ class Config:
     mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
     sessions: str = setting("", "folder of recordings; empty: this user's data folder")
     record: bool = setting(False, "record from the start, as the page's button would")
+    consent: bool = setting(False, "everyone in view has agreed: a camera may open before the page has asked")
+    purpose: str = setting(
+        "",
+        f"what this run is for: {', '.join(PURPOSES)}; workplace and education read no expressions",
+        choices=("", *PURPOSES),
+    )
+    picture: str = setting(
+        "camera",
+        "'camera'; 'mesh': viewers see an animated mesh instead of each face; 'mesh-only': nothing else",
+        choices=("camera", "mesh", "mesh-only"),
+    )
+    bystanders: str = setting(
+        "show",
+        "'show', or 'blur': every face but one is made unrecognisable and is not read",
+        choices=("show", "blur"),
+    )
+    box: bool = setting(True, "draw boxes and labels")
+    mesh: bool = setting(False, "draw the landmarks' mesh over faces")
+    bars: bool = setting(True, "draw the expression bars")
+    strip: bool = setting(True, "draw the ISSM strip below the picture")
+    mirror: bool = setting(False, "show the picture as a mirror does")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting(
         "127.0.0.1", "address or name to listen on; others than loopback want an access token and TLS"
@@ -124,7 +147,13 @@ class Config:
     @property
     def reads_expressions(self) -> bool:
         """Whether the expression model is loaded and run."""
-        return self.profile == "expression" or self.expressions
+        wanted = self.profile == "expression" or self.expressions
+        return wanted and self.purpose not in ("workplace", "education")
+
+    @property
+    def run_purpose(self) -> str:
+        """The purpose, which the driver profile says by itself; "" while it is not known."""
+        return self.purpose or ("driving" if self.profile == "driver" else "")
 
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))

@@ -15,6 +15,7 @@ from realtime.config import Config
 from realtime.errors import ServeError
 from realtime.serving import (
     api,
+    consent_api,
     driver_api,
     entrance,
     http_log,
@@ -23,6 +24,7 @@ from realtime.serving import (
     personal_api,
     session_api,
     signalling,
+    view_api,
 )
 from realtime.serving.access import Access
 from realtime.serving.body import body_reader, largest_body
@@ -215,4 +217,6 @@ def build(context: Context) -> web.Application:
     session_api.add_routes(app.router)
     metrics.add_routes(app.router)
     app.on_response_prepare.append(metrics.note_refusal)
+    view_api.add_routes(app.router)
+    consent_api.add_routes(app.router)
     return app
