@@ -84,7 +84,8 @@ def test_each_switch_takes_its_part_away() -> None:
     observation = Observation(5, 0, (a_face(),))
     everything = painter.paint(halves(), observation).image_rgb
     for name in ("box", "bars", "strip"):
-        less = painter.paint(halves(), observation, view=replace(View(), **{name: False})).image_rgb
+        view = replace(View(), **{name: False})  # type: ignore[arg-type]
+        less = painter.paint(halves(), observation, view=view).image_rgb
         assert less.shape[0] == 480 + (0 if name == "strip" else strip_height(640))
         if name != "strip":
             assert (less != everything).any()
