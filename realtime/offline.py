@@ -19,6 +19,7 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_persons,
     build_view,
     build_vision,
     limit_threads,
@@ -39,6 +40,7 @@ from realtime.values import Frame, Prediction
 log = logging.getLogger(__name__)
 
 MAX_SIDE = 1920  # as live
+INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
 
 @dataclass(slots=True)
@@ -58,16 +60,37 @@ def run_offline(config: Config) -> int:
         IfddLiveError: as `process_file`.
     """
     stop = threading.Event()
-    if needs_consent(config.source):  # a camera has no end of its own: what there is then is kept
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-    summary = process_file(config, stop)
+    with _until_signalled(stop):
+        summary = process_file(config, stop)
     print(
-        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
+        ("ended early: " if stop.is_set() and not needs_consent(config.source) else "")
+        + f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
         + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
         file=sys.stderr,
     )
-    return 0
+    # a camera has no end of its own: to end it is no interruption
+    return INTERRUPTED if stop.is_set() and not needs_consent(config.source) else 0
+
+
+@contextlib.contextmanager
+def _until_signalled(stop: threading.Event) -> Iterator[None]:
+    """Has SIGINT and SIGTERM set `stop`, so that files end as they should; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can
+        return
+    before: dict[int, Any] = {}
+
+    def handle(number: int, _frame: Any) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
 
 
 def process_file(config: Config, stop: threading.Event | None = None) -> Summary:
@@ -75,7 +98,7 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
 
     Args:
         config: the settings.
-        stop: ends it before the next frame, with complete outputs.
+        stop: set: no further frame is read, and the outputs hold what was until then.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
@@ -84,6 +107,9 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
     source, stop = _open(config), stop or threading.Event()
     engine = build_engine(config) if config.reads_expressions else None
     inference = None if engine is None else build_inference(config, engine)
+    persons = None
+    if engine is not None and inference is not None:
+        persons = build_persons(config, engine, inference.wanted_hz)
     told: list[dict[str, Any]] = []
     driver = build_driver(config, told.append, 0) if config.profile == "driver" else None
     predictions: list[Prediction] = []
@@ -96,7 +122,9 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
         stack.callback(landmarker.close)
         view = build_view(config)
         vision = build_vision(config, engine, landmarker, lambda: view)
-        feed = Feed("file", lambda: vision.rings, predictions.append)
+        feed = Feed(
+            "file", lambda: vision.rings, predictions.append, None if persons is None else persons.adjust
+        )
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
@@ -111,6 +139,8 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
             summary.frames += 1
             observation = vision.process(frame)
             summary.with_face += bool(observation.faces)
+            if persons is not None:
+                persons.observe(observation)
             if driver is not None:
                 painter.watch_driver(driver.observe(observation))
                 summary.alerts += sum(each["event"] == "driver_alert" and each["active"] for each in told)
