@@ -12,7 +12,17 @@ from typing import Any
 
 from aiohttp import web
 
-from realtime.serving import api, driver_api, entrance, metrics, personal_api, session_api, signalling
+from realtime.serving import (
+    api,
+    consent_api,
+    driver_api,
+    entrance,
+    metrics,
+    personal_api,
+    session_api,
+    signalling,
+    view_api,
+)
 from realtime.serving.operation import Operation
 
 OPERATIONS = (Operation("get", "/openapi.json", "This description", {200: "application/json"}),)
@@ -22,6 +32,8 @@ TABLES = (
     driver_api.OPERATIONS,
     personal_api.OPERATIONS,
     session_api.OPERATIONS,
+    view_api.OPERATIONS,
+    consent_api.OPERATIONS,
     metrics.OPERATIONS,
     entrance.OPERATIONS,
     OPERATIONS,
