@@ -392,10 +392,9 @@ class Persons:
         if lacking:
             return self._end_lesson(lacking)
         self._lesson = None
-        samples = lesson.samples()
 
         def work() -> None:
-            adapter = fit(samples, self._model, self._spec)
+            adapter = fit(lesson.samples(), self._model, self._spec)
             worker.request_stop()
             self._fitted(worker, adapter, binding)
 
