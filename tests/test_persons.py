@@ -359,6 +359,20 @@ def test_a_lesson_that_lacks_something_says_what_and_a_lost_face_ends_it(engine:
     assert persons.teaching()["state"] != "running"
 
 
+def test_everything_is_forgotten_where_nothing_is_read_any_more(engine: Engine) -> None:
+    persons, person = taught(engine)
+    person.show.t_ns = now_ns()
+    persons.calibrate(1)
+    person.show.run(1.2, 1, smiling_rest)
+    assert persons.calibration()["neutral"] is not None
+    persons.teach(1)
+    persons.forget()
+    assert persons.calibration() == made(engine).calibration()
+    assert persons.teaching() == made(engine).teaching()
+    scores = person.show.read(1, smiling_rest())
+    assert (scores.calibrated, scores.taught) == (False, False)
+
+
 # --- the demo clip -------------------------------------------------------------------------------------
 
 DEMO_SPAN_S = 0.6
