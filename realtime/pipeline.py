@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import signal
@@ -15,6 +16,9 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_library,
+    build_persons,
+    build_view,
     build_vision,
     limit_threads,
 )
@@ -23,22 +27,28 @@ from realtime.capture.camera import cameras
 from realtime.capture.choose import SourceOpener
 from realtime.capture.source import Source
 from realtime.capture.thread import Capture
+from realtime.capture.waiting import WaitingSource
 from realtime.clock import now_ns
 from realtime.config import Config
+from realtime.consent import CameraGate, Consent
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
+from realtime.inspector import Inspector
 from realtime.logs import say
 from realtime.measures import Measures, Tally
+from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
+from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
 from realtime.supervise import Supervised, Watchdog
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.view import ViewControl
 from realtime.vision.thread import Vision
 
 log = logging.getLogger(__name__)
@@ -68,6 +78,7 @@ class Stream:
         inference: Inference | None,
         problems: Problems,
         opener: OpenerMaker = make_opener,
+        consent: Consent | None = None,
     ) -> None:
         """Makes the stream without starting it.
 
@@ -77,8 +88,12 @@ class Stream:
             inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
+            consent: the process's; None: one of its own.
         """
         self.name = name
+        self.views = ViewControl(build_view(config))
+        self._consent = consent or Consent(config)
+        self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
         self._tally = Tally()
         self.events.subscribe(self._tally.count)
@@ -87,16 +102,23 @@ class Stream:
         self._problems = problems
         self._origin_ns = now_ns()
         self._lock = threading.Lock()  # one change of source at a time
-        self._faces = 0
+        self._faces = self._bystanders = 0
+        self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
+        self.persons: Persons | None = None
+        if inference is not None:
+            self.persons = build_persons(
+                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+            )
+        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
-            lambda landmarker: build_vision(config, engine, landmarker),
+            lambda landmarker: build_vision(config, engine, landmarker, self.views),
             on_error=problems.retrying,
             on_recovered=problems.clear,
         )
@@ -108,14 +130,20 @@ class Stream:
             on_error=problems.retrying,
             on_recovered=problems.clear,
             expressions=config.reads_expressions,
+            view=self.views,
+            message=lambda: self.consents.notice,
         )
         self._opener = opener
-        self._source = config.source
         self._losses_before = 0  # of the sources before this one
-        self._capture, self._browser = self._make_capture(config.source, 0)
+        self._source = self.consents.first_source
+        self._capture, self._browser = self._make_capture(self._source, 0)
         self._frames.subscribe(self._vision.frames.put)
-        self._frames.subscribe(self._composer.frames.put)
+        self._frames.subscribe(self._composer.offer)
+        self._vision.seen.subscribe(self._composer.see)
         self._vision.observations.subscribe(self._observed)
+        self.recorder = Recorder(
+            name, self.events, build_library(config), self.status, origin_ns=self._origin_ns
+        )
 
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
@@ -126,23 +154,29 @@ class Stream:
             SourceError: the source cannot be opened; nothing is left running.
         """
         if self._inference is not None:
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+            adjust = None if self.persons is None else self.persons.adjust
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
         try:
             self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._config.record:
+                self.recorder.start()
         except IfddLiveError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stops the threads; can be called twice."""
+        self.recorder.stop()
         self._capture.stop()
         self._vision.worker.stop()
         self._composer.worker.stop()
         if self._inference is not None:
             self._inference.remove(self.name)
+        if self.persons is not None:
+            self.persons.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -150,6 +184,11 @@ class Stream:
     def pictures(self) -> Fanout[Picture]:
         """Finished pictures, published on the composer's thread."""
         return self._composer.pictures
+
+    @property
+    def inspector(self) -> Inspector | None:
+        """Tells what ISSM does; None where no expressions are read."""
+        return self._inspector if self.views().expressions else None
 
     @property
     def accepts_push(self) -> bool:
@@ -178,6 +217,7 @@ class Stream:
         known = [each["source"] for each in self.sources()]
         if text not in known:
             raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
+        self.consents.check(text)
         with self._lock:
             before = self._source
             try:
@@ -185,11 +225,14 @@ class Stream:
             except IfddLiveError:
                 self._switch(before)
                 raise
+            self.consents.pending = False
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
         t_ns = now_ns()
         capture, inference = self._capture.status(), self._inference
+        if not self.views().expressions:
+            inference = None
         engine = None if inference is None else inference.engine
         return {
             "source": {
@@ -231,6 +274,10 @@ class Stream:
                 "frame_to_picture": self._composer.ages.summary(),
             },
             "faces": self._faces,
+            "bystanders": self._bystanders,
+            "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
+            "view": self.views.state(),
+            "consent": self.consents.state(),
         }
 
     def measures(self) -> Measures:
@@ -276,20 +323,37 @@ class Stream:
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
         capture = self._capture.status()
-        return str(capture["reason"] or f"source: {capture['source']}")
+        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
 
     # -- wiring -----------------------------------------------------------------------------------------
 
     def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
         browser = PushSource()
+        closed = self.consents.waits and text == self._config.source
         capture = Capture(
-            self._opener(text, self._config, browser),
+            (lambda: WaitingSource(text)) if closed else self._opener(text, self._config, browser),
             self._frames,
             name=f"capture-{self.name}",
             first_seq=first_seq,
             on_error=self._problems.note,
         )
         return capture, browser
+
+    def _agreed(self) -> None:
+        """Somebody told the purpose, and perhaps that the camera may open."""
+        if not self._consent.expressions and self.views().expressions:
+            self.views.silence()
+            if self._inference is not None:
+                self._inference.remove(self.name)
+        with self._lock:
+            if self.consents.pending and self._consent.camera:
+                before, self.consents.pending = self._source, False
+                try:
+                    self._switch(self._config.source)
+                except IfddLiveError:
+                    self.consents.pending = True
+                    self._switch(before)
+                    raise
 
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
@@ -298,6 +362,8 @@ class Stream:
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
+        if self.persons is not None:
+            self.persons.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
@@ -306,6 +372,10 @@ class Stream:
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
+        if self.persons is not None:
+            self.persons.observe(observation)
+        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
+        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
@@ -315,10 +385,14 @@ class Stream:
             self._inference.wake()
 
     def _predicted(self, prediction: Prediction) -> None:
+        if not self.views().expressions:
+            return  # it was under way when the reading ended
         self._composer.predict(prediction)
         self.events.publish(prediction_event(prediction, self._origin_ns))
 
     def _source_notice(self) -> str:
+        if self.consents.waits:
+            return "camera closed"
         return SOURCE_NOTICES.get(self._capture.state, "")
 
     def _notices(self) -> tuple[str, ...]:
@@ -363,7 +437,7 @@ class Application:
                 on_recovered=self._problems.clear,
                 rebuild=lambda: self._rebuild(config),
             )
-        main = Stream("main", config, self._inference, self._problems, opener)
+        main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
         self._streams = {"main": main}
         parts = [part for stream in self._streams.values() for part in stream.supervised]
         self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
@@ -446,7 +520,7 @@ def run_live(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     application = Application(config)
-    server = Server(application, config)
+    server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()
         server.start()
@@ -457,6 +531,8 @@ def run_live(config: Config) -> int:
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
         say(log, "started", "started", sources=[each.description for each in application.streams.values()])
+        for line in server.access.welcome():
+            print(line, flush=True)
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)

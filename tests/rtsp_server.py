@@ -13,10 +13,8 @@ import socket
 import struct
 import threading
 from fractions import Fraction
-from typing import cast
 
 import av
-from av.video.codeccontext import VideoCodecContext
 
 from tests.picture_producer import pattern
 
@@ -116,7 +114,7 @@ class _Encoder:
     """The picture as H.264 NAL units."""
 
     def __init__(self) -> None:
-        self._context = cast(VideoCodecContext, av.CodecContext.create("libx264", "w"))
+        self._context = av.VideoCodecContext.create("libx264", "w")
         self._context.width, self._context.height = SIZE_WH
         self._context.pix_fmt, self._context.time_base = "yuv420p", Fraction(1, FPS)
         self._context.options = {"preset": "ultrafast", "tune": "zerolatency", "g": "15", "slices": "1"}

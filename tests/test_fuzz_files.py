@@ -23,7 +23,7 @@ from realtime.driver import replay, trace
 from realtime.driver.scenarios import microsleep
 from realtime.driver.settings import load as load_driver_settings
 from realtime.errors import ConfigError, SourceError
-from tests.fuzzing import check_line, damaged, examples, judge, near_the_head, no_leak, put
+from tests.damage import check_line, damaged, examples, judge, near_the_head, no_leak, put
 from tests.small_models import small
 
 pytestmark = pytest.mark.timeout(1800)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +97,7 @@ def load_prepared(path: str | os.PathLike[str]) -> Prepared:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Prepared(**{name: file[name] for name in _FIELDS})
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{path}: expected prepared pictures, got: {error}") from None
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from realtime.clock import now_ns
 from realtime.inference.engine import Engine
+from realtime.inference.issm import Details
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.slot import Slot
 from realtime.stats import Durations, Load, Rate
@@ -19,6 +21,10 @@ FULL_LOAD = 0.95
 PATIENCE_S = 15.0
 # after so many failures in a row the engine is made anew, from the file
 REBUILD_AFTER = 3
+# questions that wait at once; those about the same face share one answer
+MOST_QUESTIONS = 16
+
+Answer = tuple[int, Details] | None  # the time of the window's newest crop, and what ISSM did in it
 
 
 class Inference:
@@ -57,6 +63,7 @@ class Inference:
         self._lock = threading.Lock()
         self._due: Slot[bool] = Slot()
         self._rebuild = rebuild
+        self._questions: dict[tuple[str, int], Future[Answer]] = {}
         self.worker = Supervised(
             "inference",
             self._make,
@@ -79,6 +86,20 @@ class Inference:
     def wake(self) -> None:
         """Says that there may be a window due; any thread, returns at once."""
         self._due.put(True)
+
+    def inspect(self, name: str, face_id: int) -> Future[Answer] | None:
+        """Asks what ISSM does in a face's newest window; answered after the next batch.
+
+        Any thread, returns at once: None where too many ask already.
+        """
+        with self._lock:
+            asked = self._questions.get((name, face_id))
+            if asked is None:
+                if len(self._questions) >= MOST_QUESTIONS:
+                    return None
+                asked = self._questions[name, face_id] = Future()
+        self.wake()
+        return asked
 
     @property
     def wanted_hz(self) -> float:
@@ -115,14 +136,25 @@ class Inference:
         self._load.begin(started_ns)
         try:
             published = stage.step(self._feeds, lambda: life.in_charge)
-        finally:
             ended_ns = now_ns()
-            self._load.end(ended_ns)
+            self._answer(stage)
+        finally:
+            self._load.end(now_ns())
         if published:
             self.durations.add_ns(ended_ns - started_ns)
             for _ in range(published):
                 self.rate.mark(ended_ns)
         return published > 0
+
+    def _answer(self, stage: InferenceStage) -> None:
+        with self._lock:
+            questions, self._questions = self._questions, {}
+        for (name, face_id), asked in questions.items():
+            try:
+                asked.set_result(stage.inspect(self._feeds, name, face_id))
+            except BaseException as error:
+                asked.set_exception(error)
+                raise
 
 
 class _Model:

@@ -11,11 +11,46 @@ from aiohttp import web
 
 from realtime.errors import IfddLiveError
 from realtime.serving.context import CONTEXT
-from realtime.serving.security import refuse
+from realtime.serving.operation import Operation
+from realtime.serving.refusal import refuse
 from realtime.serving.signalling import one_line
 
 WEB = Path(__file__).resolve().parents[2] / "assets" / "web"
 MAX_SOURCE_CHARACTERS = 1000
+JSON = "application/json"
+
+OPERATIONS = (
+    Operation("get", "/", "The page", {200: "text/html"}),
+    Operation("get", "/web/{filename}", "The page's files", {200: "*/*", 403: "*/*", 404: "*/*"}),
+    Operation(
+        "get", "/healthz", "Whether every part works; on loopback without a token", {200: JSON, 503: JSON}
+    ),
+    Operation("get", "/readyz", "Whether pictures have come; likewise", {200: JSON, 503: JSON}),
+    Operation(
+        "get", "/api/status", "Source, model, rates, drops, latencies, viewers", {200: JSON}, streams=True
+    ),
+    Operation("get", "/api/sources", "What can be chosen", {200: JSON}, streams=True),
+    Operation(
+        "post",
+        "/api/source",
+        "Changes the source",
+        {200: JSON, 400: "", 409: ""},
+        {
+            JSON: {
+                "type": "object",
+                "properties": {
+                    "source": {"type": "string", "minLength": 1, "maxLength": MAX_SOURCE_CHARACTERS}
+                },
+                "required": ["source"],
+                "additionalProperties": False,
+            }
+        },
+        streams=True,
+    ),
+    Operation(
+        "get", "/events", "Results as server-sent events", {200: "text/event-stream", 503: ""}, streams=True
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

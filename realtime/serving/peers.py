@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from realtime.clock import now_ns
 from realtime.logs import say
+from realtime.serving.trickle import Trickle
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ CLOSE_TIMEOUT_S = 5.0
 
 class Peer(Protocol):
     """One connection, of either direction."""
+
+    trickle: Trickle
 
     @property
     def stream_name(self) -> str:
@@ -75,6 +78,10 @@ class Peers:
         text = f"{self.kind} {name[:6]}... joined"
         say(log, f"{self.kind}_joined", text, peer=name[:6], stream=peer.stream_name, now=len(self))
         return name
+
+    def get(self, name: str) -> Peer | None:
+        """The connection of that name, None where there is none."""
+        return self._peers.get(name)
 
     def of_stream(self, stream_name: str) -> list[Peer]:
         """The connections of one stream."""

@@ -88,6 +88,17 @@ class JsonLines(_Finished):
         except OSError as error:
             raise self._broken(error) from None
 
+    def flush(self) -> None:
+        """Hands what was written to the system, so that it outlives this process.
+
+        Raises:
+            OutputError: the disk does not take it; what was written stays.
+        """
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._broken(error) from None
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -46,6 +46,7 @@ class Vision:
         """
         self.frames: Slot[Frame] = Slot()
         self.observations: Fanout[Observation] = Fanout()
+        self.seen: Fanout[tuple[Frame, Observation]] = Fanout()  # each observation with its very frame
         self.durations = Durations()
         self.rate = Rate()
         self._make_landmarker, self._make_stage = make_landmarker, make_stage
@@ -93,6 +94,7 @@ class Vision:
         self.durations.add_ns(round(observation.cost_ms * 1e6))
         self.rate.mark(now_ns())
         self.observations.publish(observation)
+        self.seen.publish((frame, observation))
         return True
 
 
