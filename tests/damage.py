@@ -32,6 +32,13 @@ def examples(few: int, many: int = 0) -> Callable[[Any], Any]:
     )
 
 
+class Data(bytes):
+    """Bytes that are named by their length where a test fails."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes, {hash(bytes(self)):x}>"
+
+
 @st.composite
 def damaged(draw: st.DrawFn, good: bytes) -> bytes:
     """The bytes with some flipped, some inserted, a stretch repeated or zeroed, the end cut off."""
@@ -52,12 +59,12 @@ def damaged(draw: st.DrawFn, good: bytes) -> bytes:
             data[at:at] = data[at : at + draw(st.integers(1, 200))]
     if draw(st.booleans()):
         del data[draw(st.integers(0, len(data))) :]
-    return bytes(data)
+    return Data(data)
 
 
 def near_the_head(good: bytes, length: int) -> st.SearchStrategy[bytes]:
     """Damage to the first `length` bytes alone, where a file says what it is."""
-    return damaged(good[:length]).map(lambda head: head + good[length:])
+    return damaged(good[:length]).map(lambda head: Data(head + good[length:]))
 
 
 def check_line(text: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from models import checkpoint, spec
 from models.convert import read_pickle
 from models.errors import ModelError
+from models.registry import build
 from models.training.prepared import load_prepared
 from realtime.capture.file import FileSource
 from realtime.cli import main
@@ -174,7 +175,7 @@ def test_specifications_that_build_no_model(many: bool) -> None:
 
     def check(changes: dict[str, Any]) -> None:
         text = json.dumps({**values, "options": {**values["options"], **changes}})
-        judge(lambda: checkpoint.build(spec.from_json(text)), (ModelError,))
+        judge(lambda: build(spec.from_json(text)), (ModelError,))
 
     names = st.sampled_from([*sorted(values["options"]), "unknown"])
     run(st.dictionaries(names, numbers, min_size=1, max_size=2), many, check, most=MANY // 3)
