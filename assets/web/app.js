@@ -136,7 +136,6 @@ function showState(state, why) {
     for (const each of Object.values(polls)) each.start();
   } else {
     faces.clear();
-    timeline.stop();
     driver.clear(state === "stopped");
     guide.hide(neutral);
     guide.hide(teach);
@@ -177,7 +176,7 @@ function eachPicture() {
 function showStatus() {
   const { profile, model, view = null } = status ?? {};
   driver.choose(profile === "driver");
-  layers.show(view);
+  layers.show(view, status !== null);
   if (view) {
     privacy.show(view, faces.faces);
     tellPurpose(document.querySelector(".purpose"), status.consent);
@@ -234,6 +233,7 @@ function offerPersonal(name, is) {
 }
 
 function offerTabs() {
+  if (!status) return; // the tabs stay while the server is away
   const reads = Boolean(status?.model);
   tabs.offer("personal", reads && (offered.personal.neutral || offered.personal.teach));
   tabs.offer("session", offered.session);
@@ -321,7 +321,7 @@ function changeLanguage() {
   looks.nextLanguage();
   localise(document);
   get("language").textContent = document.documentElement.lang === "de" ? "EN" : "DE";
-  for (const each of [faces, issm, layers, timeline]) each.relabel();
+  for (const each of [faces, issm, layers, timeline, sources]) each.relabel();
   offerFaces(faces.faces);
   showStatus();
   for (const each of Object.values(polls)) each.now();
@@ -337,7 +337,7 @@ const actions = {
   record: () => tabs.choose("session", true),
   neutral: () => tabs.choose("personal", true),
   marker: () => session.mark(""),
-  digit: (digit) => session.mark(t("session.markerDefault", { number: digit })),
+  digit: (digit) => session.mark(t("session.markerKey", { number: digit })),
   exclude: () => session.exclude(),
   theme: changeTheme,
   language: changeLanguage,

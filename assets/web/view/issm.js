@@ -5,9 +5,10 @@ import { t } from "../logic/language.js";
 import { offDiagonalRange, shade } from "../logic/moments.js";
 import { ask, Refusal } from "../net/api.js";
 import { options, show, text, words } from "./dom.js";
-import { drawStrip } from "./strip.js";
+import { drawStrip, example } from "./strip.js";
 
 const REDRAW_MS = 250; // four times a second is all that an eye follows here
+const EXAMPLE_MS = 8000; // and a sentence wants to be read
 const CELL_PX = 14;
 const BORDER_PX = 6;
 
@@ -20,6 +21,7 @@ export class Issm {
   #face = null;
   #faces = [];
   #shownAt = 0;
+  #exampleAt = -Infinity;
 
   /** @param {(line: string) => void} say where problems are told */
   constructor(root, say) {
@@ -56,6 +58,9 @@ export class Issm {
     if (!this.#root.open || this.#root.offsetParent === null || now - this.#shownAt < REDRAW_MS) return;
     this.#shownAt = now;
     drawStrip(this.#root, result.static_index, result.dynamic_index);
+    if (now - this.#exampleAt < EXAMPLE_MS) return;
+    this.#exampleAt = now;
+    text(this.#root.querySelector(".fraction"), example(result.dynamic_index));
   }
 
   /** Whether the server can tell how alike the moments are. */
@@ -67,6 +72,7 @@ export class Issm {
   relabel() {
     this.faces(this.#faces);
     this.#shownAt = 0;
+    this.#exampleAt = -Infinity;
     this.#forget();
   }
 

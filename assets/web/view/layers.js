@@ -24,9 +24,11 @@ export class Layers {
     }
   }
 
-  /** Shows the server's view; null where it has none. */
-  show(view) {
+  /** Shows the server's view, null where it has none; the buttons stay while the server is away. */
+  show(view, reached = true) {
     this.#view = view;
+    for (const button of this.#buttons.values()) button.disabled = !reached;
+    if (!reached) return;
     show(this.#root, view !== null);
     if (!view) return;
     for (const [name, button] of this.#buttons) {

@@ -69,14 +69,11 @@ export class Session {
     if (!server) return;
     const view = offers(server, this.#part("agree").checked);
     if (!view.recording) this.#exclusion.reset();
-    const told = { off: "session.off", recording: "session.on", failed: "session.failed" };
-    words(this.#root.querySelector(".told"), told[view.state] ?? "session.off");
-    this.#root.classList.toggle("is-recording", view.recording);
-    const count = this.#root.querySelector(".count");
-    show(count, view.recording);
+    const told = { off: "session.off", recording: "session.count", failed: "session.failed" };
     const { seconds, events, dropped } = server;
     const values = { time: clockText(seconds), events: number(events), dropped: number(dropped) };
-    words(count, "session.count", values);
+    words(this.#root.querySelector(".told"), told[view.state] ?? "session.off", values);
+    this.#root.classList.toggle("is-recording", view.recording);
     show(this.#root.querySelector(".before"), !view.recording);
     this.#showStores(server);
     show(this.#part("start"), !view.recording);

@@ -8,6 +8,9 @@ import { Camera } from "../net/camera.js";
 import { Consent } from "./consent.js";
 import { get, options, show } from "./dom.js";
 
+const NAMED = ["auto", "demo", "browser"];
+const nameOf = (source, name) => (NAMED.includes(source) ? t(`source.${source}`) : name);
+
 // A camera may take this long to open.
 const OPEN_MS = 25_000;
 
@@ -72,6 +75,12 @@ export class Sources {
     this.#camera.close();
   }
 
+  /** Writes the words anew, after a change of language. */
+  relabel() {
+    for (const option of this.#select.options) option.textContent = nameOf(option.value, option.textContent);
+    this.#showConsent();
+  }
+
   // The camera goes off when the source becomes another, and is sent again when its connection was lost.
   #supervise(current, senders) {
     if (!this.#camera.on) return;
@@ -104,7 +113,7 @@ export class Sources {
   async #list() {
     try {
       const { sources } = await ask("/api/sources");
-      options(this.#select, sources.map(({ source, name }) => [source, name]));
+      options(this.#select, sources.map(({ source, name }) => [source, nameOf(source, name)]));
       this.#select.disabled = sources.length === 0;
     } catch {
       this.#select.disabled = true;

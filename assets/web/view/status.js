@@ -61,7 +61,7 @@ function rows(status, here, hints) {
     ],
     [
       t("status.weights"),
-      model ? t(model.trained ? "status.trained" : "unknown") : unknown,
+      model ? (model.trained ? t("status.trained") : "") : unknown,
       model?.trained === false && warn(t("status.untrained")),
     ],
     [t("status.quality"), here.running && model ? better || t("status.good") : unknown],

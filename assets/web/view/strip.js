@@ -4,13 +4,13 @@
 import { number, percent } from "../logic/format.js";
 import { t } from "../logic/language.js";
 import { between, mostFractional, nearestGroups } from "../logic/moments.js";
-import { el, svg as make, text } from "./dom.js";
+import { el, svg as make } from "./dom.js";
 
 const WIDTH = 336;
 const CELL_TOP = 18;
 const CELL_HEIGHT = 22;
 
-/** Draws into `root`, which holds an <svg>, a .numbers and a .fraction element. */
+/** Draws into `root`, which holds an <svg> and a .numbers element. */
 export function drawStrip(root, fixed, moving) {
   const svg = root.querySelector("svg");
   const count = fixed.length + moving.length;
@@ -32,11 +32,10 @@ export function drawStrip(root, fixed, moving) {
   lines[0].textContent = `${t("issm.static")} ${values.fixed}`;
   lines[1].textContent = `${t("issm.dynamic")} ${values.moving}`;
   root.querySelector(".numbers").replaceChildren(...lines);
-  text(root.querySelector(".fraction"), example(moving));
 }
 
-// What a fraction means, by one of the positions shown.
-function example(positions) {
+/** What a fraction means, by one of the positions shown; "" where all are whole. */
+export function example(positions) {
   const position = mostFractional(positions);
   if (position === null) return "";
   const { a, b, first, second } = between(position);

@@ -73,15 +73,10 @@ export class Timeline {
     if (!this.#running) this.#start();
   }
 
-  /** The connection is gone: the chart stands, and what is missing will be a gap. */
-  stop() {
-    this.#running = false;
-    this.#wake();
-  }
-
   /** Forgets everything and hides the chart. */
   clear() {
-    this.stop();
+    this.#running = false;
+    this.#wake();
     this.#history.clear();
     show(this.#section, false);
   }
