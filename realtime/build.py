@@ -15,6 +15,7 @@ from realtime.driver.settings import load
 from realtime.inference.engine import Engine, make_engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import InferenceStage
+from realtime.view import View
 from realtime.vision.landmarks import FaceMesh, Landmarker
 from realtime.vision.ring import CropRing
 from realtime.vision.stage import VisionStage
@@ -42,17 +43,33 @@ def build_landmarker(config: Config) -> Landmarker:
     return FaceMesh(config.faces)
 
 
-def build_vision(config: Config, engine: Engine | None, landmarker: Landmarker) -> VisionStage:
+def build_view(config: Config) -> View:
+    """What the settings show of the picture at first."""
+    return View(
+        box=config.box,
+        mesh=config.mesh,
+        bars=config.bars,
+        strip=config.strip,
+        mirror=config.mirror,
+        picture=config.picture,
+        bystanders=config.bystanders,
+        expressions=config.reads_expressions,
+    )
+
+
+def build_vision(
+    config: Config, engine: Engine | None, landmarker: Landmarker, view: Callable[[], View] = View
+) -> VisionStage:
     """The vision stage, with rings that fit the engine's model; without an engine it keeps no crops."""
     if engine is None:
-        return VisionStage(landmarker, config.faces, None)
+        return VisionStage(landmarker, config.faces, None, view)
 
     def make_ring(face_id: int) -> CropRing:
         return CropRing(
             face_id, frames=engine.spec.frames, span_s=config.window_seconds, gap_s=config.gap_seconds
         )
 
-    return VisionStage(landmarker, config.faces, make_ring)
+    return VisionStage(landmarker, config.faces, make_ring, view)
 
 
 def build_driver(config: Config, publish: Callable[[dict[str, Any]], None], origin_ns: int) -> DriverFeed:

@@ -17,6 +17,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PURPOSES = ("personal", "research", "driving", "demonstration", "workplace", "education")
+
 
 def setting(
     default: Any,
@@ -75,6 +77,27 @@ class Config:
     expressions: bool = setting(False, "read expressions in the driver profile too")
     driver_settings: str = setting("", "TOML file with thresholds of the driver profile")
     mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
+    consent: bool = setting(False, "everyone in view has agreed: a camera may open before the page has asked")
+    purpose: str = setting(
+        "",
+        f"what this run is for: {', '.join(PURPOSES)}; workplace and education read no expressions",
+        choices=("", *PURPOSES),
+    )
+    picture: str = setting(
+        "camera",
+        "'camera'; 'mesh': viewers see an animated mesh instead of each face; 'mesh-only': nothing else",
+        choices=("camera", "mesh", "mesh-only"),
+    )
+    bystanders: str = setting(
+        "show",
+        "'show', or 'blur': every face but one is made unrecognisable and is not read",
+        choices=("show", "blur"),
+    )
+    box: bool = setting(True, "draw boxes and labels")
+    mesh: bool = setting(False, "draw the landmarks' mesh over faces")
+    bars: bool = setting(True, "draw the expression bars")
+    strip: bool = setting(True, "draw the ISSM strip below the picture")
+    mirror: bool = setting(False, "show the picture as a mirror does")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)
@@ -87,7 +110,13 @@ class Config:
     @property
     def reads_expressions(self) -> bool:
         """Whether the expression model is loaded and run."""
-        return self.profile == "expression" or self.expressions
+        wanted = self.profile == "expression" or self.expressions
+        return wanted and self.purpose not in ("workplace", "education")
+
+    @property
+    def run_purpose(self) -> str:
+        """The purpose, which the driver profile says by itself; "" while it is not known."""
+        return self.purpose or ("driving" if self.profile == "driver" else "")
 
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))

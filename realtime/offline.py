@@ -15,6 +15,7 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_view,
     build_vision,
     limit_threads,
 )
@@ -77,7 +78,8 @@ def process_file(config: Config) -> Summary:
         stack.callback(source.close)
         landmarker = build_landmarker(config)
         stack.callback(landmarker.close)
-        vision = build_vision(config, engine, landmarker)
+        view = build_view(config)
+        vision = build_vision(config, engine, landmarker, lambda: view)
         feed = Feed("file", lambda: vision.rings, predictions.append)
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
@@ -107,6 +109,6 @@ def process_file(config: Config) -> Summary:
             predictions.clear()
             told.clear()
             if video is not None:
-                video.write(painter.paint(frame, observation, notices))
+                video.write(painter.paint(frame, observation, notices, view=view))
             bar.update()
     return summary

@@ -14,6 +14,7 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_view,
     build_vision,
     limit_threads,
 )
@@ -22,18 +23,22 @@ from realtime.capture.camera import cameras
 from realtime.capture.choose import SourceOpener
 from realtime.capture.source import Source
 from realtime.capture.thread import Capture
+from realtime.capture.waiting import WaitingSource
 from realtime.clock import now_ns
 from realtime.config import Config
+from realtime.consent import CameraGate, Consent
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed
 from realtime.inference.thread import Inference
+from realtime.inspector import Inspector
 from realtime.picture.thread import Composer
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
 from realtime.slot import Fanout
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.view import ViewControl
 from realtime.vision.thread import Vision
 
 OPEN_TIMEOUT_S = 20.0
@@ -84,6 +89,7 @@ class Stream:
         inference: Inference | None,
         problems: Problems,
         opener: OpenerMaker = make_opener,
+        consent: Consent | None = None,
     ) -> None:
         """Makes the stream without starting it.
 
@@ -93,24 +99,30 @@ class Stream:
             inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
+            consent: the process's; None: one of its own.
         """
         self.name = name
+        self.views = ViewControl(build_view(config))
+        self._consent = consent or Consent(config)
+        self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
         self._config = config
         self._inference = inference
         self._problems = problems
         self._origin_ns = now_ns()
         self._lock = threading.Lock()  # one change of source at a time
-        self._faces = 0
+        self._faces = self._bystanders = 0
+        self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
+        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
-            lambda landmarker: build_vision(config, engine, landmarker),
+            lambda landmarker: build_vision(config, engine, landmarker, self.views),
             on_error=problems.note,
         )
         self._composer = Composer(
@@ -120,12 +132,15 @@ class Stream:
             notices=self._notices,
             on_error=problems.note,
             expressions=config.reads_expressions,
+            view=self.views,
+            message=lambda: self.consents.notice,
         )
         self._opener = opener
-        self._source = config.source
-        self._capture, self._browser = self._make_capture(config.source, 0)
+        self._source = self.consents.first_source
+        self._capture, self._browser = self._make_capture(self._source, 0)
         self._frames.subscribe(self._vision.frames.put)
-        self._frames.subscribe(self._composer.frames.put)
+        self._frames.subscribe(self._composer.offer)
+        self._vision.seen.subscribe(self._composer.see)
         self._vision.observations.subscribe(self._observed)
 
     # -- life cycle: consumers start first and stop last ------------------------------------------------
@@ -163,6 +178,11 @@ class Stream:
         return self._composer.pictures
 
     @property
+    def inspector(self) -> Inspector | None:
+        """Tells what ISSM does; None where no expressions are read."""
+        return self._inspector if self.views().expressions else None
+
+    @property
     def accepts_push(self) -> bool:
         """True while the source is the viewer's own browser."""
         return self._source == "browser"
@@ -189,18 +209,17 @@ class Stream:
         known = [each["source"] for each in self.sources()]
         if text not in known:
             raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
+        self.consents.check(text)
         with self._lock:
-            before = self._source
-            try:
-                self._switch(text)
-            except IfddLiveError:
-                self._switch(before)
-                raise
+            self._switch_or_stay(text)
+            self.consents.pending = False
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
         t_ns = now_ns()
         capture, inference = self._capture.status(), self._inference
+        if not self.views().expressions:
+            inference = None
         engine = None if inference is None else inference.engine
         return {
             "source": {
@@ -242,6 +261,10 @@ class Stream:
                 "frame_to_picture": self._composer.ages.summary(),
             },
             "faces": self._faces,
+            "bystanders": self._bystanders,
+            "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
+            "view": self.views.state(),
+            "consent": self.consents.state(),
         }
 
     @property
@@ -253,20 +276,45 @@ class Stream:
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
         capture = self._capture.status()
-        return str(capture["reason"] or f"source: {capture['source']}")
+        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
 
     # -- wiring -----------------------------------------------------------------------------------------
 
     def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
         browser = PushSource()
+        closed = self.consents.waits and text == self._config.source
         capture = Capture(
-            self._opener(text, self._config, browser),
+            (lambda: WaitingSource(text)) if closed else self._opener(text, self._config, browser),
             self._frames,
             name=f"capture-{self.name}",
             first_seq=first_seq,
             on_error=self._problems.note,
         )
         return capture, browser
+
+    def _agreed(self) -> None:
+        """Somebody told the purpose, and perhaps that the camera may open."""
+        if not self._consent.expressions and self.views().expressions:
+            self.views.silence()
+            if self._inference is not None:
+                self._inference.remove(self.name)
+        with self._lock:
+            if self.consents.pending and self._consent.camera:
+                self.consents.pending = False
+                try:
+                    self._switch_or_stay(self._config.source)
+                except IfddLiveError:
+                    self.consents.pending = True
+                    raise
+
+    def _switch_or_stay(self, text: str) -> None:
+        """Changes the source; on failure the one before comes back, and the error is raised."""
+        before = self._source
+        try:
+            self._switch(text)
+        except IfddLiveError:
+            self._switch(before)
+            raise
 
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
@@ -281,6 +329,8 @@ class Stream:
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
+        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
+        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
@@ -290,10 +340,14 @@ class Stream:
             self._inference.wake()
 
     def _predicted(self, prediction: Prediction) -> None:
+        if not self.views().expressions:
+            return  # it was under way when the reading ended
         self._composer.predict(prediction)
         self.events.publish(prediction_event(prediction, self._origin_ns))
 
     def _source_notice(self) -> str:
+        if self.consents.waits:
+            return "camera closed"
         return SOURCE_NOTICES.get(self._capture.state, "")
 
     def _notices(self) -> tuple[str, ...]:
@@ -330,7 +384,7 @@ class Application:
         if config.reads_expressions:
             engine = engine or build_engine(config)
             self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
-        main = Stream("main", config, self._inference, self._problems, opener)
+        main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
         self._streams = {"main": main}
         self._mqtt: MqttLink | None = None
         if config.mqtt and main.driver is not None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from realtime.clock import to_ns
 from realtime.values import FloatArray, Frame, ImageU8
+from realtime.vision.landmarks import Box
 from realtime.vision.ring import CropRing
 from realtime.vision.stage import VisionStage
 from tests.faces import face_landmarks
@@ -14,9 +15,13 @@ class ScriptedLandmarker:
 
     def __init__(self) -> None:
         self.faces: list[FloatArray] = []
+        self.boxes: list[Box] = []
 
     def find(self, image_rgb: ImageU8) -> list[FloatArray]:
         return self.faces
+
+    def find_everyone(self, image_rgb: ImageU8) -> tuple[list[FloatArray], list[Box]]:
+        return self.faces, self.boxes
 
     def close(self) -> None:
         self.faces = []

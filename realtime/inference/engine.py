@@ -18,6 +18,7 @@ from realtime.clock import NS_PER_MS, now_ns
 from realtime.errors import WeightsError
 from realtime.inference.batches import SIZES, Capture, FixedBatches
 from realtime.inference.features import FeatureStore
+from realtime.inference.issm import Details
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
 
@@ -123,6 +124,31 @@ class Engine:
                 finds them done.
         """
         started_ns = now_ns()
+        output, kept = self._answer(requests, ahead)
+        if output is None:
+            return [None] * len(requests)
+        count = sum(kept)
+        self.windows += count
+        readings = self._readings(output, count, started_ns)
+        return [next(readings) if is_there else None for is_there in kept]
+
+    @torch.inference_mode()
+    def inspect(self, request: Request) -> Details | None:
+        """What ISSM does in one window; None without ISSM, or if its crops were overwritten meanwhile."""
+        output, _ = self._answer([request], ())
+        if output is None or output.correlation is None:
+            return None
+        static = self._positions(output.static_index, output)
+        dynamic = self._positions(output.dynamic_index, output)
+        if static is None or dynamic is None:
+            return None
+        correlation = output.correlation[0].float().cpu().numpy()
+        return Details(self.spec.frames, correlation, static[0], dynamic[0])
+
+    def _answer(
+        self, requests: list[Request], ahead: Sequence[Ahead]
+    ) -> tuple[models.Output | None, list[bool]]:
+        """The model's output for the windows that can be read, and which those are."""
         if self._cached is None:
             clips = [self._to_tensor([(each.ring, each.window.serials)]) for each in requests]
             kept = [clip is not None for clip in clips]
@@ -138,12 +164,7 @@ class Engine:
             output = self._read(self._store.gather(windows)) if windows else None
             for key, serials in windows:
                 self._store.drop_before(key, serials[0])
-        if output is None:
-            return [None] * len(requests)
-        count = sum(kept)
-        self.windows += count
-        readings = self._readings(output, count, started_ns)
-        return [next(readings) if is_there else None for is_there in kept]
+        return output, kept
 
     def retain(self, keys: Iterable[Hashable]) -> None:
         """Drops the cached features of every face that is not among `keys`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from realtime.clock import NS_PER_S, now_ns, to_ns
 from realtime.inference.engine import Ahead, Engine, Reading, Request
+from realtime.inference.issm import Details
 from realtime.inference.smoothing import Smoother
 from realtime.stats import Rate
 from realtime.values import Prediction
@@ -94,10 +95,25 @@ class InferenceStage:
                 published += 1
         return published
 
+    def inspect(self, feeds: tuple[Feed, ...], name: str, face_id: int) -> tuple[int, Details] | None:
+        """What ISSM does in a face's newest window, and the time of its newest crop.
+
+        None where there is no such window, or the model has no ISSM.
+        """
+        for feed in feeds:
+            for ring in feed.rings() if feed.name == name else ():
+                window = ring.window() if ring.face_id == face_id else None
+                if window is None:
+                    continue
+                details = self._engine.inspect(Request((name, face_id), window, ring))
+                return None if details is None else (int(window.t_ns[-1]), details)
+        return None
+
     def _predict(self, request: Request, reading: Reading) -> Prediction | None:
         labels, window = self._engine.spec.labels, request.window
         thumbnails = request.ring.read_thumbnails(window.serials)
-        if thumbnails is None:
+        meshes = request.ring.read_landmarks(window.serials)
+        if thumbnails is None or meshes is None:
             return None
         state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
         # a window that begins after the last one's end follows a gap, not a delay
@@ -127,4 +143,5 @@ class InferenceStage:
             cost_ms=reading.cost_ms,
             trained=self._engine.spec.trained,
             face=window.face,
+            meshes=meshes,
         )

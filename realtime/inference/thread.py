@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from realtime.clock import now_ns
 from realtime.inference.engine import Engine
+from realtime.inference.issm import Details
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.slot import Slot
 from realtime.stats import Durations, Load, Rate
@@ -14,6 +16,10 @@ from realtime.worker import Worker, yield_to_others
 
 # a thread that is busy for more than this share of the time has no rest left between two hops
 FULL_LOAD = 0.95
+# questions that wait at once; those about the same face share one answer
+MOST_QUESTIONS = 16
+
+Answer = tuple[int, Details] | None  # the time of the window's newest crop, and what ISSM did in it
 
 
 class Inference:
@@ -37,6 +43,7 @@ class Inference:
         self._feeds: tuple[Feed, ...] = ()
         self._lock = threading.Lock()
         self._due: Slot[bool] = Slot()
+        self._questions: dict[tuple[str, int], Future[Answer]] = {}
         self.worker = Worker(
             "inference", self._step, setup=self._setup, wake=self._due.close, on_error=on_error
         )
@@ -54,6 +61,20 @@ class Inference:
     def wake(self) -> None:
         """Says that there may be a window due; any thread, returns at once."""
         self._due.put(True)
+
+    def inspect(self, name: str, face_id: int) -> Future[Answer] | None:
+        """Asks what ISSM does in a face's newest window; answered after the next batch.
+
+        Any thread, returns at once: None where too many ask already.
+        """
+        with self._lock:
+            asked = self._questions.get((name, face_id))
+            if asked is None:
+                if len(self._questions) >= MOST_QUESTIONS:
+                    return None
+                asked = self._questions[name, face_id] = Future()
+        self.wake()
+        return asked
 
     @property
     def wanted_hz(self) -> float:
@@ -82,8 +103,15 @@ class Inference:
         self._load.begin(started_ns)
         published = self._stage.step(self._feeds)
         ended_ns = now_ns()
-        self._load.end(ended_ns)
+        self._answer()
+        self._load.end(now_ns())
         if published:
             self.durations.add_ns(ended_ns - started_ns)
             for _ in range(published):
                 self.rate.mark(ended_ns)
+
+    def _answer(self) -> None:
+        with self._lock:
+            questions, self._questions = self._questions, {}
+        for (name, face_id), asked in questions.items():
+            asked.set_result(self._stage.inspect(self._feeds, name, face_id))

@@ -10,9 +10,11 @@ import numpy as np
 from realtime.clock import now_ns, to_ns
 from realtime.driver.state import DriverState
 from realtime.picture.compose import Painter
+from realtime.picture.privacy import fits
 from realtime.slot import Fanout, Slot
 from realtime.stats import Durations, Rate
 from realtime.values import Frame, Observation, Picture, Prediction
+from realtime.view import View
 from realtime.worker import Worker
 
 
@@ -22,6 +24,9 @@ class Composer:
     A frame waits for its own observation for `grace_s` at most, so that boxes sit on the frame they belong
     to; when vision is behind or dead the frame goes out with the newest observation there is. Without a
     subscriber to `pictures` nothing is painted.
+
+    In a guarded view a frame comes from vision only, together with its own observation. What vision has not
+    seen is never painted: the picture before it stays, and after `frozen_s` a covered one follows.
     """
 
     def __init__(
@@ -32,7 +37,9 @@ class Composer:
         source_notice: Callable[[], str],
         notices: Callable[[], tuple[str, ...]],
         on_error: Callable[[str, BaseException], None],
+        message: Callable[[], str] = str,
         expressions: bool = True,
+        view: Callable[[], View] = View,
         grace_s: float = 0.025,
         frozen_s: float = 1.0,
     ) -> None:
@@ -44,7 +51,9 @@ class Composer:
             source_notice: why there is no fresh frame ("camera lost ..."), "" while the source is fine.
             notices: other lines to show.
             on_error: told the thread's name and its exception.
+            message: what a picture without a camera says in its middle.
             expressions: whether expressions are read, which have their labels and strip.
+            view: what is shown now.
             grace_s: how long a frame waits for its observation.
             frozen_s: without a frame for this long the picture says so.
         """
@@ -54,8 +63,10 @@ class Composer:
         self.ages = Durations()  # from the frame's time to the finished picture
         self.rate = Rate()
         self._painter = Painter(expressions=expressions)
-        self._blank_wh = blank_wh
-        self._source_notice, self._notices = source_notice, notices
+        self._size_wh = blank_wh
+        self._source_notice, self._notices, self._message = source_notice, notices, message
+        self._view = view
+        self._seen_frames: Slot[tuple[Frame, Observation]] = Slot()
         self._grace_s, self._frozen_ns = grace_s, to_ns(frozen_s)
         self._known = threading.Condition()
         self._observation: Observation | None = None
@@ -63,7 +74,17 @@ class Composer:
         self._driver: DriverState | None = None
         self._last: Frame | None = None
         self._last_ns = now_ns()
-        self.worker = Worker(name, self._step, wake=self.frames.close, on_error=on_error)
+        self.worker = Worker(name, self._step, wake=self._close, on_error=on_error)
+
+    def offer(self, frame: Frame) -> None:
+        """Takes a frame of the source; called on the capture thread."""
+        if not self._view().guarded:
+            self.frames.put(frame)
+
+    def see(self, seen: tuple[Frame, Observation]) -> None:
+        """Takes a frame with its own observation; called on the vision thread."""
+        if self._view().guarded:
+            self._seen_frames.put(seen)
 
     def observe(self, observation: Observation) -> None:
         """Takes vision's newest observation; called on the vision thread."""
@@ -82,15 +103,18 @@ class Composer:
             self._driver = state
 
     def _step(self) -> None:
-        frame = self.frames.take(0.2)
+        view = self._view()
+        taken = self._take_seen(view) if view.guarded else self._take()
         now = now_ns()
-        live = frame is not None
-        if frame is None:
-            frame = self._stand_in(now)
+        live = taken is not None
+        if taken is None:
+            frame = self._stand_in(now, view)
             if frame is None:
                 return
+            observation = None
         else:
-            self._last, self._last_ns = frame, now
+            frame, observation = taken
+            self._last, self._last_ns, self._size_wh = frame, now, frame.size_wh
         with self._known:
             pending, self._pending = self._pending, []
             driver = self._driver
@@ -100,10 +124,15 @@ class Composer:
             return
         if driver is not None:
             self._painter.watch_driver(driver)
-        observation = self._observation_of(frame) if live else None
+        if live and not view.guarded:
+            observation = self._observation_of(frame)
         started_ns = now_ns()
-        notices = self._notices() if live else (self._source_notice() or "no picture", *self._notices())
-        picture = self._painter.paint(frame, observation, notices, live=live)
+        notices, message = self._notices(), ""
+        if not live:
+            hidden = "face tracking gives nothing, picture hidden" if view.guarded else "no picture"
+            message = self._message()
+            notices = notices if message else (self._source_notice() or hidden, *notices)
+        picture = self._painter.paint(frame, observation, notices, live=live, view=view, message=message)
         ended_ns = now_ns()
         self.durations.add_ns(ended_ns - started_ns)
         if live:
@@ -111,13 +140,29 @@ class Composer:
             self.rate.mark(ended_ns)
         self.pictures.publish(picture)
 
-    def _stand_in(self, now: int) -> Frame | None:
-        """The last frame again, or an empty one, when the source gives nothing; None if it is only slow."""
+    def _take(self) -> tuple[Frame, Observation | None] | None:
+        frame = self.frames.take(0.2)
+        return None if frame is None else (frame, None)
+
+    def _take_seen(self, view: View) -> tuple[Frame, Observation | None] | None:
+        """A frame with an observation that says what this view must know; None if none came."""
+        seen = self._seen_frames.take(0.2)
+        return seen if seen is not None and fits(view, seen[1]) else None
+
+    def _close(self) -> None:
+        self.frames.close()
+        self._seen_frames.close()
+
+    def _stand_in(self, now: int, view: View) -> Frame | None:
+        """The last frame again, or an empty one, when the source gives nothing; None if it is only slow.
+
+        A guarded view never shows the last frame.
+        """
         if not self._source_notice() and now - self._last_ns < self._frozen_ns:
             return None
-        if self._last is not None:
+        if self._last is not None and not view.guarded and not self._message():
             return Frame(self._last.seq, now, self._last.image_rgb)
-        width, height = self._blank_wh
+        width, height = self._size_wh
         return Frame(0, now, np.full((height, width, 3), 48, np.uint8))
 
     def _observation_of(self, frame: Frame) -> Observation | None:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, driver_api, signalling
+from realtime.serving import api, consent_api, driver_api, signalling, view_api
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
 from realtime.serving.hub import Hub
@@ -166,4 +166,6 @@ def build(context: Context) -> web.Application:
     signalling.add_routes(app.router)
     api.add_routes(app.router)
     driver_api.add_routes(app.router)
+    view_api.add_routes(app.router)
+    consent_api.add_routes(app.router)
     return app

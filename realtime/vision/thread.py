@@ -36,6 +36,7 @@ class Vision:
         """
         self.frames: Slot[Frame] = Slot()
         self.observations: Fanout[Observation] = Fanout()
+        self.seen: Fanout[tuple[Frame, Observation]] = Fanout()  # each observation with its very frame
         self.durations = Durations()
         self.rate = Rate()
         self._make_landmarker, self._make_stage = make_landmarker, make_stage
@@ -75,6 +76,7 @@ class Vision:
         self.durations.add_ns(round(observation.cost_ms * 1e6))
         self.rate.mark(now_ns())
         self.observations.publish(observation)
+        self.seen.publish((frame, observation))
 
     def _teardown(self) -> None:
         if self._landmarker is not None:
