@@ -19,7 +19,7 @@ STRICT = {"picture": ("camera", "mesh", "mesh-only"), "bystanders": ("show", "bl
 LAYERS = ("box", "mesh", "bars", "strip", "mirror")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer of 4xx with one line."""
 
     def __init__(self, status: int, line: str) -> None:
@@ -53,7 +53,7 @@ class Contract:
         """The JSON answer, or text for a file.
 
         Raises:
-            Refused: the request is not to be answered.
+            RefusedError: the request is not to be answered.
         """
         if method != "GET":
             self.asked.append((method, path))
@@ -62,7 +62,7 @@ class Contract:
         name = f"{method.lower()}_{path.removeprefix('/api/').replace('/', '_')}"
         handler = getattr(self, f"_{name}", None)
         if handler is None:
-            raise Refused(404, f"{path}: nothing here")
+            raise RefusedError(404, f"{path}: nothing here")
         return handler(body)
 
     def _post_view(self, body: dict[str, Any]) -> Any:
@@ -70,7 +70,7 @@ class Contract:
             if name in self.view["locked"]:
                 order = STRICT.get(name)
                 if order is None or order.index(value) < order.index(self.view[name]):
-                    raise Refused(409, f"{name}: fixed on the command line, got {value!r}")
+                    raise RefusedError(409, f"{name}: fixed on the command line, got {value!r}")
         self.view |= body
         return self.view
 
@@ -139,7 +139,7 @@ class Contract:
 
     def _get_teach_file(self, _: dict[str, Any]) -> Any:
         if not self.taught:
-            raise Refused(404, "teach: nothing to download")
+            raise RefusedError(404, "teach: nothing to download")
         return '{"person": 1}\n'
 
     def _get_session(self, _: dict[str, Any]) -> Any:
@@ -158,7 +158,7 @@ class Contract:
 
     def _post_session_start(self, body: dict[str, Any]) -> Any:
         if body != {"agreed": True}:
-            raise Refused(400, 'body: expected {"agreed": true}')
+            raise RefusedError(400, 'body: expected {"agreed": true}')
         self._session_started = time.monotonic()
         self.session = {**self._session_off(), "state": "recording", "id": f"s{len(self.recordings) + 1}"}
         return self.session
@@ -180,7 +180,7 @@ class Contract:
 
     def _post_session_exclude(self, body: dict[str, Any]) -> Any:
         if not body["from"] < body["to"]:
-            raise Refused(400, "exclude: expected from < to")
+            raise RefusedError(400, "exclude: expected from < to")
         self.session["excluded"].append(body)
         return self.session
 
@@ -189,7 +189,7 @@ class Contract:
 
     def _recording(self, method: str, name: str, file: str | None) -> Any:
         if name not in self.recordings:
-            raise Refused(404, f"session: expected one of {', '.join(self.recordings)}, got {name!r}")
+            raise RefusedError(404, f"session: expected one of {', '.join(self.recordings)}, got {name!r}")
         if method == "DELETE":
             del self.recordings[name]
             return {}
@@ -212,7 +212,7 @@ class Contract:
         body = json.loads(request.post_data) if request.post_data else {}
         try:
             answer = self.answer(request.method, urlsplit(request.url).path, body)
-        except Refused as refused:
+        except RefusedError as refused:
             route.fulfill(status=refused.status, body=refused.line + "\n", content_type="text/plain")
             return
         if isinstance(answer, str):

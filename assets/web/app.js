@@ -181,7 +181,7 @@ function showStatus() {
     privacy.show(view, faces.faces);
     tellPurpose(document.querySelector(".purpose"), status.consent);
   }
-  issm.offer(Boolean(view && model));
+  issm.offer(model?.frames ?? null, Boolean(view && model));
   showNobody();
   offerTabs();
   showPills();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { latency, median } from "../../assets/web/logic/latency.js";
-import { between, mostFractional, nearestGroups, offDiagonalRange, shade } from "../../assets/web/logic/moments.js";
+import { between, mostFractional, nearestGroups, rangeOf, shade } from "../../assets/web/logic/moments.js";
 
 test("a moment belongs to the group that samples nearest", () => {
   assert.deepEqual(nearestGroups(4, [0.2, 2.1], [1.4, 2.8]), ["static", "dynamic", "static", "dynamic"]);
@@ -16,14 +16,13 @@ test("a position between two moments reads both in proportion", () => {
   assert.equal(mostFractional([]), null);
 });
 
-test("the diagonal does not set the colours", () => {
-  const range = offDiagonalRange([[1, 0.2, 0.4], [0.2, 1, 0.6], [0.4, 0.6, 1]]);
+test("colours go from the lowest to the highest value", () => {
+  const range = rangeOf([[0.3, 0.2], [0.4, 0.6]]);
   assert.deepEqual(range, { low: 0.2, high: 0.6 });
   assert.equal(shade(1, range), 1);
   assert.equal(shade(0.2, range), 0);
   assert.ok(Math.abs(shade(0.4, range) - 0.5) < 1e-9);
   assert.equal(shade(0.3, { low: 0.3, high: 0.3 }), 1);
-  assert.deepEqual(offDiagonalRange([[1]]), { low: 0, high: 1 });
 });
 
 test("latency is the sum of parts that were all measured, or nothing", () => {

@@ -26,6 +26,13 @@ test("nothing is drawn through a gap", () => {
   assert.notEqual(history.at(1, 1.5 * GAP_MS), null);
 });
 
+test("the newest result of a face is known by its time", () => {
+  const history = new History();
+  assert.equal(history.newest(1), null);
+  history.add(1, 700, [1]);
+  assert.equal(history.newest(1), 700);
+});
+
 test("the newest value stands for a quarter of a second, no longer", () => {
   const history = new History();
   history.add(1, 5000, [0.5]);

@@ -3,6 +3,8 @@
 export const SPAN_MS = 60_000;
 // Between results further apart nothing is known: no line is drawn through it.
 export const GAP_MS = 1000;
+// So long a newest value stands before it counts as old.
+export const HOLD_MS = 250;
 
 export class History {
   #faces = new Map(); // id: points in order of time
@@ -37,12 +39,17 @@ export class History {
     this.#faces.clear();
   }
 
+  /** The time of a face's newest result in ms, null without one. */
+  newest(face) {
+    return this.#faces.get(face)?.at(-1)?.at ?? null;
+  }
+
   /** The values of a face at a time, between two results in proportion; null where nothing is known. */
   at(face, at) {
     const points = this.#faces.get(face);
     if (!points?.length) return null;
     const after = firstFrom(points, at);
-    if (after === points.length) return at - points.at(-1).at <= GAP_MS / 4 ? points.at(-1) : null;
+    if (after === points.length) return at - points.at(-1).at <= HOLD_MS ? points.at(-1) : null;
     const right = points[after];
     if (right.at === at) return right;
     if (after === 0) return null;

@@ -25,18 +25,10 @@ export function mostFractional(positions) {
   return best && best.distance > 0.05 ? best.position : null;
 }
 
-/** The range of a matrix of correlations off its diagonal, which is 1 by definition. */
-export function offDiagonalRange(matrix) {
-  let low = Infinity;
-  let high = -Infinity;
-  matrix.forEach((row, i) =>
-    row.forEach((value, j) => {
-      if (i === j) return;
-      low = Math.min(low, value);
-      high = Math.max(high, value);
-    }),
-  );
-  return low <= high ? { low, high } : { low: 0, high: 1 };
+/** The lowest and the highest value of a matrix. */
+export function rangeOf(matrix) {
+  const values = matrix.flat();
+  return { low: Math.min(...values), high: Math.max(...values) };
 }
 
 /** A correlation's place in the range, 0 to 1. */

@@ -1,7 +1,7 @@
 // Every word that the page shows, in two languages. The same keys and the same {placeholders} in both.
 
 const en = {
-  "language.switch": "Sprache: Deutsch",
+  "language.switch": "DE: Deutsch",
   "tagline": "Dynamic facial expression, frame by frame",
   "footer": "A facial expression is not a feeling. Not for use on employees or pupils. Nothing leaves this server.",
   "unknown": "–",
@@ -110,7 +110,7 @@ const en = {
   "issm.strip": "Static group at {fixed}; dynamic group at {moving}; moments are 0 to {last}.",
   "issm.matrix": "Show how alike the moments are",
   "issm.again": "Show it for the newest window",
-  "issm.matrixAbout": "Correlation of moments 0 to {last} with one another: {low} to {high}. Bright is alike.",
+  "issm.matrixAbout": "How alike the model finds moments 0 to {last}, in its own measure: {low} to {high}. Bright is alike.",
   "issm.cell": "moments {a} and {b}: {value}",
   "issm.none": "There is no window to show yet.",
 
@@ -288,7 +288,7 @@ const en = {
 };
 
 const de = {
-  "language.switch": "Language: English",
+  "language.switch": "EN: English",
   "tagline": "Bewegte Gesichtsausdrücke, Bild für Bild",
   "footer": "Ein Gesichtsausdruck ist kein Gefühl. Nicht für Beschäftigte oder Lernende. Nichts verlässt diesen Server.",
   "unknown": "–",
@@ -397,7 +397,7 @@ const de = {
   "issm.strip": "Ruhende Gruppe bei {fixed}; bewegte Gruppe bei {moving}; die Augenblicke sind 0 bis {last}.",
   "issm.matrix": "Zeigen, wie ähnlich sich die Augenblicke sind",
   "issm.again": "Für das neueste Fenster zeigen",
-  "issm.matrixAbout": "Korrelation der Augenblicke 0 bis {last} miteinander: {low} bis {high}. Hell ist ähnlich.",
+  "issm.matrixAbout": "Wie ähnlich das Modell die Augenblicke 0 bis {last} findet, in seinem eigenen Maß: {low} bis {high}. Hell ist ähnlich.",
   "issm.cell": "Augenblicke {a} und {b}: {value}",
   "issm.none": "Es gibt noch kein Fenster zu zeigen.",
 

@@ -2,7 +2,7 @@
 
 import { number } from "../logic/format.js";
 import { t } from "../logic/language.js";
-import { offDiagonalRange, shade } from "../logic/moments.js";
+import { rangeOf, shade } from "../logic/moments.js";
 import { ask, Refusal } from "../net/api.js";
 import { options, show, text, words } from "./dom.js";
 import { drawStrip, example } from "./strip.js";
@@ -19,6 +19,7 @@ export class Issm {
   #button;
   #select;
   #face = null;
+  #moments = null;
   #faces = [];
   #shownAt = 0;
   #exampleAt = -Infinity;
@@ -57,14 +58,16 @@ export class Issm {
     const now = performance.now();
     if (!this.#root.open || this.#root.offsetParent === null || now - this.#shownAt < REDRAW_MS) return;
     this.#shownAt = now;
-    drawStrip(this.#root, result.static_index, result.dynamic_index);
+    const { static_index: fixed, dynamic_index: moving } = result;
+    drawStrip(this.#root, fixed, moving, this.#moments ?? fixed.length + moving.length);
     if (now - this.#exampleAt < EXAMPLE_MS) return;
     this.#exampleAt = now;
-    text(this.#root.querySelector(".fraction"), example(result.dynamic_index));
+    text(this.#root.querySelector(".fraction"), example(moving));
   }
 
-  /** Whether the server can tell how alike the moments are. */
-  offer(possible) {
+  /** Takes how many moments a window has, and whether the server can tell how alike they are. */
+  offer(moments, possible) {
+    this.#moments = moments;
     show(this.#button, possible);
     if (!possible) this.#forget();
   }
@@ -100,7 +103,7 @@ export class Issm {
     const count = correlation.length;
     canvas.width = canvas.height = count * CELL_PX + BORDER_PX;
     const context = canvas.getContext("2d");
-    const range = offDiagonalRange(correlation);
+    const range = rangeOf(correlation);
     correlation.forEach((row, i) =>
       row.forEach((value, j) => {
         context.fillStyle = ramp(shade(value, range));
@@ -109,7 +112,9 @@ export class Issm {
     );
     const style = getComputedStyle(this.#root.querySelector(".numbers .static") ?? this.#root);
     const other = getComputedStyle(this.#root.querySelector(".numbers .dynamic") ?? this.#root);
-    groups.forEach((group, index) => {
+    // a model that shortens time first compares fewer steps than the window has moments
+    const marked = groups.length === count ? groups : [];
+    marked.forEach((group, index) => {
       const at = BORDER_PX + index * CELL_PX;
       const halves = { static: [style, style], dynamic: [other, other], both: [style, other] }[group];
       if (!halves) return;

@@ -1,7 +1,7 @@
 // What the server paints into the picture, as buttons that stay pressed. A change is for all viewers.
 
 import { t } from "../logic/language.js";
-import { el, show, words } from "./dom.js";
+import { el, said, show, words } from "./dom.js";
 
 export const LAYERS = ["box", "mesh", "bars", "strip", "mirror"];
 
@@ -15,6 +15,7 @@ export class Layers {
   constructor(root, change) {
     this.#root = root;
     this.#change = change;
+    root.append(said("span", "layers"));
     for (const name of LAYERS) {
       const button = el("button", { type: "button", className: "chip", data: { layer: name } });
       button.addEventListener("click", () => this.toggle(name));

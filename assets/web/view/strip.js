@@ -10,11 +10,18 @@ const WIDTH = 336;
 const CELL_TOP = 18;
 const CELL_HEIGHT = 22;
 
-/** Draws into `root`, which holds an <svg> and a .numbers element. */
-export function drawStrip(root, fixed, moving) {
+/**
+ * Draws the positions of both groups.
+ * @param {HTMLElement} root holds an <svg> and a .numbers element
+ * @param {number[]} fixed positions of the static group
+ * @param {number[]} moving of the dynamic group
+ * @param {number} count moments of a window
+ */
+export function drawStrip(root, fixed, moving, count) {
   const svg = root.querySelector("svg");
-  const count = fixed.length + moving.length;
-  if (svg.childElementCount !== count * 2) build(svg, count, fixed.length);
+  const shape = [count, fixed.length, moving.length].join();
+  if (svg.dataset.shape !== shape) build(svg, count, fixed.length, moving.length);
+  svg.dataset.shape = shape;
   const step = WIDTH / count;
   const groups = nearestGroups(count, fixed, moving);
   [...svg.children].forEach((each, index) => {
@@ -43,14 +50,14 @@ export function example(positions) {
   return t("issm.fraction", values);
 }
 
-function build(svg, count, fixedCount) {
+function build(svg, count, fixedCount, movingCount) {
   const step = WIDTH / count;
   const parts = [];
   for (let index = 0; index < count; index += 1) {
     parts.push(make("rect", { x: index * step + 1.5, y: CELL_TOP, width: step - 3, height: CELL_HEIGHT, rx: 4 }));
   }
   const bottom = CELL_TOP + CELL_HEIGHT;
-  for (let index = 0; index < count; index += 1) {
+  for (let index = 0; index < fixedCount + movingCount; index += 1) {
     const isFixed = index < fixedCount;
     const d = isFixed ? "M-5 5h10l-5 9z" : `M-5 ${bottom + 13}h10l-5 -9z`;
     parts.push(make("path", { d, class: isFixed ? "static" : "dynamic" }));

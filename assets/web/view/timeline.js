@@ -2,7 +2,7 @@
 
 import { FACE_COLOURS } from "../logic/colours.js";
 import { number, percent } from "../logic/format.js";
-import { History, SPAN_MS } from "../logic/history.js";
+import { History, HOLD_MS, SPAN_MS } from "../logic/history.js";
 import { known, t } from "../logic/language.js";
 import { el, show, text } from "./dom.js";
 import { legend } from "./faces.js";
@@ -64,11 +64,12 @@ export class Timeline {
     const names = Object.keys(result.probabilities);
     if (names.join() !== this.#labels.join()) this.#setLabels(names);
     const at = this.#clock.toPage(result.t);
+    const before = this.#history.newest(result.face) ?? at;
     this.#history.add(result.face, at, Object.values(result.probabilities), {
       unsure: result.label === "unsure",
     });
-    // one that comes late belongs where the chart has been painted already
-    if (at < this.#edge) this.#painter.columns?.touch(at - 1000);
+    // one that comes late belongs where the chart has been painted already, without it
+    if (before + HOLD_MS < this.#edge || at < this.#edge) this.#painter.columns?.touch(before);
     show(this.#section, true);
     if (!this.#running) this.#start();
   }
