@@ -42,6 +42,7 @@ class Contract:
         self.taught = False
         self.teach_started: float | None = None
         self.gain = (0.55, 0.81)
+        self.in_view = True  # the face that was taught
         self.session: dict[str, Any] = self._session_off()
         self.recordings: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str]] = []
@@ -122,7 +123,9 @@ class Contract:
         if not self.taught:
             return self._teach("idle")
         before, after = ({"accuracy": each, "count": 42} for each in self.gain)
-        return self._teach("ready", before=before, after=after, active=self.gain[1] > self.gain[0])
+        return self._teach(
+            "ready", before=before, after=after, active=self.gain[1] >= self.gain[0] and self.in_view
+        )
 
     def _teach(self, state: str, **more: Any) -> dict[str, Any]:
         said: dict[str, Any] = {"state": state, "label": None, "phase": "ready", "left_s": 0.0}
@@ -131,6 +134,10 @@ class Contract:
 
     def _post_teach(self, _: dict[str, Any]) -> Any:
         self.teach_started = time.monotonic()
+        return self._get_teach({})
+
+    def _put_teach(self, _: dict[str, Any]) -> Any:
+        self.in_view = True
         return self._get_teach({})
 
     def _delete_teach(self, _: dict[str, Any]) -> Any:
@@ -175,7 +182,9 @@ class Contract:
         return self.session
 
     def _post_session_marker(self, body: dict[str, Any]) -> Any:
-        self.session["markers"].append({"t": time.monotonic(), "label": body["label"]})
+        self.session["markers"].append(
+            {"t": time.monotonic() - self._session_started, "label": body["label"]}
+        )
         return self.session
 
     def _post_session_exclude(self, body: dict[str, Any]) -> Any:

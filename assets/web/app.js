@@ -74,7 +74,6 @@ const teach = new Teach(get("teach"), guide, (doing) => does(doing, polls.teach)
 const session = new Session(
   get("session"),
   async (doing) => (await does(doing, polls.session)) && (await polls.recordings.now(), true),
-  () => clock.toServer(performance.now()),
   answer,
 );
 const recordings = new Recordings(get("sessions"), (doing) => does(doing, polls.recordings), answer);

@@ -84,10 +84,18 @@ test("what teaching gained is told as it is, also when it is nothing or worse", 
     return teach({ state: "ready", before: counted(before), after: counted(after), active }).verdict;
   };
   assert.deepEqual(told(0.5, 0.8, true), { key: "teach.better", points: 30 });
-  assert.deepEqual(told(0.8, 0.7, true), { key: "teach.used", points: 10 });
-  assert.deepEqual(told(0.8, 0.8, false), { key: "teach.same", points: 0 });
-  assert.deepEqual(told(0.5, 0.8, false), { key: "teach.unused", points: 30 });
-  assert.equal(told(null, null, false).key, "teach.unused");
+  assert.deepEqual(told(0.8, 0.7, false), { key: "teach.worse", points: 10 });
+  assert.deepEqual(told(0.8, 0.8, true), { key: "teach.equal", points: 0 });
+  assert.deepEqual(told(0.5, 0.8, false), { key: "teach.away", points: 30 });
+  assert.equal(told(null, null, true).key, "teach.equal");
+  const offered = (before, after, active) => {
+    const counted = (accuracy) => ({ accuracy, count: 40 });
+    const { canDownload, canClaim } = teach({ state: "ready", before: counted(before), after: counted(after), active });
+    return [canDownload, canClaim];
+  };
+  assert.deepEqual(offered(0.8, 0.7, false), [false, false], "there is nothing to take along");
+  assert.deepEqual(offered(0.5, 0.8, false), [true, true]);
+  assert.deepEqual(offered(0.5, 0.8, true), [true, false]);
 });
 
 test("a recording starts only after it was agreed to", () => {

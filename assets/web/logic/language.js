@@ -40,6 +40,11 @@ export function t(key, values = {}) {
   });
 }
 
+/** Whether there are words for what the server says. */
+export function hasKnown(kind, word) {
+  return `${kind}.${word}` in STRINGS[current];
+}
+
 /** Words for what the server says in English: known ones translated, others as they are. */
 export function known(kind, word) {
   return STRINGS[current][`${kind}.${word}`] ?? word;

@@ -22,11 +22,6 @@ export class ServerClock {
     return this.#offset === null ? null : serverS * 1000 + this.#offset;
   }
 
-  /** The server's time in s at a page's time in ms, null before the first result. */
-  toServer(pageMs) {
-    return this.#offset === null ? null : (pageMs - this.#offset) / 1000;
-  }
-
   reset() {
     this.#offset = null;
   }

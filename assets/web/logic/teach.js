@@ -13,15 +13,22 @@ export function offers(server) {
     label: running ? (server.label ?? null) : null,
     hold: running && server.phase === "hold",
     canForget: state === "ready",
-    canDownload: state === "ready",
+    canDownload: state === "ready" && gain(server) >= 0,
+    canClaim: state === "ready" && !server.active && gain(server) >= 0,
     verdict: state === "ready" ? verdict(server) : null,
   };
 }
 
-// What the held-back frames say, as a key and the difference in percentage points.
-function verdict({ before, after, active }) {
-  if (!before || !after) return { key: active ? "teach.better" : "teach.unused", points: 0 };
-  const points = Math.round((after.accuracy - before.accuracy) * 100);
-  if (!active) return { key: points > 0 ? "teach.unused" : "teach.same", points: Math.abs(points) };
-  return { key: points >= 0 ? "teach.better" : "teach.used", points: Math.abs(points) };
+// Percentage points gained on the held-back frames.
+function gain({ before, after }) {
+  return before && after ? Math.round((after.accuracy - before.accuracy) * 100) : 0;
+}
+
+// What the held-back frames say, as a key and the difference in percentage points. What reads worse than
+// before is not used; what is not used though it reads better belongs to a face that is not in view.
+function verdict(server) {
+  const points = gain(server);
+  if (points < 0) return { key: "teach.worse", points: -points };
+  if (!server.active) return { key: "teach.away", points };
+  return { key: points > 0 ? "teach.better" : "teach.equal", points };
 }

@@ -3,6 +3,8 @@
 import { ask, Refusal } from "./api.js";
 
 const RETRY_MS = 1000;
+// To a question: there is no such thing in this run, for instance in the driver profile.
+const NOT_NOW = 409;
 
 export class Poll {
   #path;
@@ -56,7 +58,7 @@ export class Poll {
     try {
       answer = await ask(this.#path);
     } catch (error) {
-      this.#missing = error instanceof Refusal && error.missing;
+      this.#missing = error instanceof Refusal && (error.missing || error.status === NOT_NOW);
       if (!this.#missing) {
         this.#everyMs = RETRY_MS;
         return this.#onSilence();

@@ -48,6 +48,7 @@ export function localise(root) {
   for (const each of root.querySelectorAll("[data-t-title]")) each.title = t(each.dataset.tTitle);
   for (const each of root.querySelectorAll("[data-t-label]")) {
     each.setAttribute("aria-label", t(each.dataset.tLabel));
+    if (each.type === "text") each.placeholder = t(each.dataset.tLabel);
   }
 }
 

@@ -1,7 +1,7 @@
 // The neutral face: start, progress over the video, reset, and keeping it in this browser by choice.
 
 import { date } from "../logic/format.js";
-import { t } from "../logic/language.js";
+import { hasKnown, t } from "../logic/language.js";
 import { keep, offers, readKept, STORE_KEY } from "../logic/neutral.js";
 import { post, put, remove } from "../net/api.js";
 import { show, words } from "./dom.js";
@@ -27,7 +27,7 @@ export class Neutral {
     press("start", () => does(() => post("/api/calibration", { face_id: face() })));
     press("cancel", () => does(() => remove("/api/calibration")));
     press("reset", () => does(() => remove("/api/calibration")));
-    press("use", () => does(() => put("/api/calibration", { neutral: this.#kept.neutral })));
+    press("use", () => does(() => put("/api/calibration", { neutral: this.#kept.neutral, face_id: face() })));
     press("drop", () => this.#forgetKept());
     this.#keeps.addEventListener("change", () => {
       if (this.#keeps.checked) this.#keepNow();
@@ -45,6 +45,10 @@ export class Neutral {
     const view = offers(server, kept);
     const told = { none: "neutral.none", ready: "neutral.ready", failed: "neutral.failed", running: "neutral.guide" };
     words(this.#root.querySelector(".told"), told[view.state] ?? "neutral.none", { why: server?.message });
+    const remark = this.#root.querySelector(".remark");
+    const said = view.state === "ready" && hasKnown("said", server.message);
+    show(remark, said);
+    if (said) words(remark, `said.${server.message}`);
     const bar = this.#root.querySelector("progress");
     bar.value = view.progress;
     show(bar, view.running);

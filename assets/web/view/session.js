@@ -11,7 +11,7 @@ const LAST_S = 10;
 export class Session {
   #root;
   #does;
-  #time;
+  #shownAt = 0;
   #tell;
   #server = null;
   #exclusion = new Exclusion();
@@ -19,13 +19,11 @@ export class Session {
   /**
    * @param {(doing: () => Promise<object>) => Promise<boolean>} does carries out a request, tells what fails
    *   and reads the state again
-   * @param {() => number | null} time the server's time in s, as results have it
    * @param {(line: string) => void} tell says what was done
    */
-  constructor(root, does, time, tell) {
+  constructor(root, does, tell) {
     this.#root = root;
     this.#does = does;
-    this.#time = time;
     this.#tell = tell;
     const press = (name, act) => this.#part(name).addEventListener("click", act);
     press("start", () => does(() => post("/api/session/start", { agreed: true })));
@@ -33,7 +31,7 @@ export class Session {
     press("mark", () => this.mark(this.#part("label").value.trim()));
     press("exclude", () => this.exclude());
     press("excludeLast", () => this.#excludeLast());
-    this.#part("agree").addEventListener("change", () => this.show(this.#server));
+    this.#part("agree").addEventListener("change", () => this.#write());
     this.#part("label").addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.mark(this.#part("label").value.trim());
     });
@@ -41,6 +39,11 @@ export class Session {
 
   get recording() {
     return this.#server?.state === "recording";
+  }
+
+  /** Seconds since the recording began, now. */
+  get #now() {
+    return this.#server.seconds + (performance.now() - this.#shownAt) / 1000;
   }
 
   /** Sets a marker now; without a name it gets a number. */
@@ -56,22 +59,25 @@ export class Session {
   /** The first call leaves out from now on, the second until now. */
   exclude() {
     if (!this.recording) return this.#tell(t("session.notRecording"));
-    const at = this.#time();
-    if (at === null) return undefined;
-    const range = this.#exclusion.press(at);
+    const range = this.#exclusion.press(this.#now);
     if (range) return this.#does(() => post("/api/session/exclude", range));
-    return this.show(this.#server);
+    return this.#write();
   }
 
   /** Shows what the server says; null where it has no such thing. */
   show(server) {
     this.#server = server;
-    if (!server) return;
+    this.#shownAt = performance.now();
+    if (server) this.#write();
+  }
+
+  #write() {
+    const server = this.#server;
     const view = offers(server, this.#part("agree").checked);
     if (!view.recording) this.#exclusion.reset();
     const told = { off: "session.off", recording: "session.count", failed: "session.failed" };
     const { seconds, events, dropped } = server;
-    const values = { time: clockText(seconds), events: number(events), dropped: number(dropped) };
+    const values = { time: clockText(seconds), events: number(events), dropped: number(dropped), why: server.problem ?? "" };
     words(this.#root.querySelector(".told"), told[view.state] ?? "session.off", values);
     this.#root.classList.toggle("is-recording", view.recording);
     show(this.#root.querySelector(".before"), !view.recording);
@@ -84,7 +90,7 @@ export class Session {
     words(this.#part("exclude"), from === null ? "session.excludeFrom" : "session.excludeTo");
     const line = this.#root.querySelector(".excluding");
     show(line, from !== null);
-    if (from !== null) words(line, "session.excluding", { time: clockText(this.#into(from)) });
+    if (from !== null) words(line, "session.excluding", { time: clockText(from) });
     this.#showNotes(server);
   }
 
@@ -99,10 +105,10 @@ export class Session {
   }
 
   #showNotes({ markers, excluded }) {
-    const marks = markers.map(({ t: at, label }) => [at, clockText(this.#into(at)), label]);
+    const marks = markers.map(({ t: at, label }) => [at, clockText(at), label]);
     const gaps = excluded.map(({ from, to }) => [
       from,
-      `${clockText(this.#into(from))}–${clockText(this.#into(to))}`,
+      `${clockText(from)}–${clockText(to)}`,
       t("session.excluded"),
     ]);
     const lines = [...marks, ...gaps].sort((a, b) => b[0] - a[0]);
@@ -116,14 +122,8 @@ export class Session {
   }
 
   #excludeLast() {
-    const to = this.#time();
-    if (to !== null) this.#does(() => post("/api/session/exclude", { from: Math.max(0, to - LAST_S), to }));
-  }
-
-  // Seconds into the recording of a time of the server.
-  #into(at) {
-    const now = this.#time();
-    return now === null ? 0 : Math.max(0, this.#server.seconds - (now - at));
+    const to = this.#now;
+    this.#does(() => post("/api/session/exclude", { from: Math.max(0, to - LAST_S), to }));
   }
 
   #part(name) {

@@ -3,7 +3,7 @@
 import { number, percent } from "../logic/format.js";
 import { known, t } from "../logic/language.js";
 import { offers } from "../logic/teach.js";
-import { ofStream, post, remove } from "../net/api.js";
+import { ofStream, post, put, remove } from "../net/api.js";
 import { el, show, text, words } from "./dom.js";
 
 const TOLD = { idle: "teach.idle", fitting: "teach.fitting", failed: "teach.failed", running: "teach.hold" };
@@ -19,6 +19,7 @@ export class Teach {
     const press = (name, act) => this.#part(name).addEventListener("click", act);
     press("start", () => does(() => post("/api/teach", { face_id: face() })));
     press("cancel", () => does(() => remove("/api/teach")));
+    press("claim", () => does(() => put("/api/teach", { face_id: face() })));
     press("forget", () => does(() => remove("/api/teach")));
     this.#part("download").href = ofStream("/api/teach/file");
   }
@@ -39,6 +40,7 @@ export class Teach {
     show(this.#part("start"), !view.busy);
     show(this.#part("cancel"), view.busy);
     show(this.#part("forget"), view.canForget);
+    show(this.#part("claim"), view.canClaim);
     show(this.#part("download"), view.canDownload);
     show(this.#root.querySelector("[data-show=download]"), view.canDownload);
     this.#showVerdict(server, view.verdict);

@@ -87,16 +87,14 @@ export class Timeline {
     this.#section.querySelector(".legend").replaceChildren(...legend(list));
   }
 
-  /** Takes a recording's markers and ranges left out, in the server's time. */
-  annotate({ markers = [], excluded = [], recording = false }) {
+  /** Takes a recording: its length so far, and markers and ranges left out in seconds since it began. */
+  annotate({ markers = [], excluded = [], seconds = 0, recording = false }) {
     const now = performance.now();
-    this.#markers = markers.map(({ t: time, label }) => ({ at: this.#clock.toPage(time), label }));
-    this.#excluded = excluded.map(({ from, to }) => ({
-      from: this.#clock.toPage(from),
-      to: this.#clock.toPage(to),
-    }));
+    const began = now - seconds * 1000;
+    this.#markers = markers.map(({ t: time, label }) => ({ at: began + time * 1000, label }));
+    this.#excluded = excluded.map(({ from, to }) => ({ from: began + from * 1000, to: began + to * 1000 }));
     const open = this.#recording.at(-1)?.to === Infinity;
-    if (recording && !open) this.#recording.push({ from: now, to: Infinity });
+    if (recording && !open) this.#recording.push({ from: began, to: Infinity });
     if (!recording && open) this.#recording.at(-1).to = now;
     const noted = JSON.stringify([markers, excluded]);
     if (noted !== this.#noted) this.#painter.columns?.reset();
