@@ -15,6 +15,8 @@ from realtime.driver.settings import load
 from realtime.inference.engine import Engine, make_engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import InferenceStage
+from realtime.persons import Persons
+from realtime.session.library import Library, default_folder
 from realtime.view import View
 from realtime.vision.landmarks import FaceMesh, Landmarker
 from realtime.vision.ring import CropRing
@@ -79,6 +81,42 @@ def build_driver(config: Config, publish: Callable[[dict[str, Any]], None], orig
         ConfigError: the file of thresholds does not fit.
     """
     return DriverFeed(load(config.driver_settings), publish, origin_ns=origin_ns)
+
+
+def build_persons(
+    config: Config,
+    engine: Engine,
+    hz: float,
+    name: str = "main",
+    on_error: Callable[[str, BaseException], None] = lambda *_: None,
+) -> Persons:
+    """What a stream learns of its persons.
+
+    Args:
+        config: the settings.
+        engine: the model.
+        hz: windows a second of one face.
+        name: the stream's.
+        on_error: told a broken thread's name and its exception.
+
+    Raises:
+        WeightsError: `config.person` is no taught head of these weights.
+    """
+    return Persons(
+        engine,
+        hz=hz,
+        span_s=config.window_seconds,
+        calibrate_s=config.calibrate_seconds,
+        teach_s=config.teach_seconds,
+        person=config.person,
+        name=name,
+        on_error=on_error,
+    )
+
+
+def build_library(config: Config) -> Library:
+    """The folder of recordings."""
+    return Library(Path(config.sessions).expanduser() if config.sessions else default_folder())
 
 
 def build_inference(config: Config, engine: Engine) -> InferenceStage:

@@ -58,6 +58,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("--events and --video: expected together with --no-serve")
     if not config.serve and config.source in ("auto", "browser"):
         raise ConfigError(f"--no-serve: expected --source with a video file, got {config.source!r}")
+    if config.record and not config.serve:
+        raise ConfigError("--record: expected a live run, got --no-serve; --events writes the same objects")
     if config.profile != "driver" and (config.mqtt or config.driver_settings):
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
     if config.mqtt and not config.serve:

@@ -69,6 +69,9 @@ class Config:
     switch_margin: float = setting(
         0.1, "lead that another label needs to replace the shown one", low=0, high=1
     )
+    calibrate_seconds: float = setting(8.0, "length of the calibration to a resting face", low=1, high=60)
+    teach_seconds: float = setting(60.0, "length of the lesson of all expressions", low=5, high=600)
+    person: str = setting("", "head taught on a person's expressions, a file that the page saved")
     profile: str = setting(
         "expression",
         "'expression', or 'driver': drowsiness and distraction, no expressions",
@@ -98,6 +101,8 @@ class Config:
     bars: bool = setting(True, "draw the expression bars")
     strip: bool = setting(True, "draw the ISSM strip below the picture")
     mirror: bool = setting(False, "show the picture as a mirror does")
+    sessions: str = setting("", "folder of recordings; empty: this user's data folder")
+    record: bool = setting(False, "record from the start, as the page's button would")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
     host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)

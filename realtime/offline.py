@@ -15,6 +15,7 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_persons,
     build_view,
     build_vision,
     limit_threads,
@@ -68,6 +69,9 @@ def process_file(config: Config) -> Summary:
     source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
     engine = build_engine(config) if config.reads_expressions else None
     inference = None if engine is None else build_inference(config, engine)
+    persons = None
+    if engine is not None and inference is not None:
+        persons = build_persons(config, engine, inference.wanted_hz)
     told: list[dict[str, Any]] = []
     driver = build_driver(config, told.append, 0) if config.profile == "driver" else None
     predictions: list[Prediction] = []
@@ -80,7 +84,9 @@ def process_file(config: Config) -> Summary:
         stack.callback(landmarker.close)
         view = build_view(config)
         vision = build_vision(config, engine, landmarker, lambda: view)
-        feed = Feed("file", lambda: vision.rings, predictions.append)
+        feed = Feed(
+            "file", lambda: vision.rings, predictions.append, None if persons is None else persons.adjust
+        )
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
@@ -93,6 +99,8 @@ def process_file(config: Config) -> Summary:
             summary.frames += 1
             observation = vision.process(frame)
             summary.with_face += bool(observation.faces)
+            if persons is not None:
+                persons.observe(observation)
             if driver is not None:
                 painter.watch_driver(driver.observe(observation))
                 summary.alerts += sum(each["event"] == "driver_alert" and each["active"] for each in told)

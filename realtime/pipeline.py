@@ -14,6 +14,8 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_library,
+    build_persons,
     build_view,
     build_vision,
     limit_threads,
@@ -33,9 +35,11 @@ from realtime.inference.engine import Engine
 from realtime.inference.stage import Feed
 from realtime.inference.thread import Inference
 from realtime.inspector import Inspector
+from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
+from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.view import ViewControl
@@ -116,6 +120,11 @@ class Stream:
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
         self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
+        self.persons: Persons | None = None
+        if inference is not None:
+            self.persons = build_persons(
+                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+            )
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
@@ -142,6 +151,9 @@ class Stream:
         self._frames.subscribe(self._composer.offer)
         self._vision.seen.subscribe(self._composer.see)
         self._vision.observations.subscribe(self._observed)
+        self.recorder = Recorder(
+            name, self.events, build_library(config), self.status, origin_ns=self._origin_ns
+        )
 
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
@@ -152,23 +164,29 @@ class Stream:
             SourceError: the source cannot be opened; nothing is left running.
         """
         if self._inference is not None:
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+            adjust = None if self.persons is None else self.persons.adjust
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
         try:
             self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._config.record:
+                self.recorder.start()
         except IfddLiveError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stops the threads; can be called twice."""
+        self.recorder.stop()
         self._capture.stop()
         self._vision.worker.stop()
         self._composer.worker.stop()
         if self._inference is not None:
             self._inference.remove(self.name)
+        if self.persons is not None:
+            self.persons.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -323,6 +341,8 @@ class Stream:
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
+        if self.persons is not None:
+            self.persons.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
@@ -332,6 +352,8 @@ class Stream:
         self._faces = len(observation.faces)
         self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
         self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
+        if self.persons is not None:
+            self.persons.observe(observation)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)

@@ -176,6 +176,8 @@ class Prediction:
         face: the face at the window's newest crop.
         meshes: (T,478,3) float32, the landmarks of each of the window's crops, oldest first; None where
             they are not known.
+        calibrated: the person's own rest was taken into account.
+        taught: a head taught on the person's own expressions was used.
     """
 
     face_id: int
@@ -194,6 +196,8 @@ class Prediction:
     trained: bool
     face: Face
     meshes: FloatArray | None = None
+    calibrated: bool = False
+    taught: bool = False
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.labels),):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,14 @@ import torch
 
 import models
 from models.bench import DTYPES, graphed
+from models.fingerprint import fingerprint
 from models.preprocess import to_tensor
 from realtime.clock import NS_PER_MS, now_ns
 from realtime.errors import WeightsError
 from realtime.inference.batches import SIZES, Capture, FixedBatches
 from realtime.inference.features import FeatureStore
 from realtime.inference.issm import Details
+from realtime.inference.scores import intensity_of, probabilities_of
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
 
@@ -42,12 +43,16 @@ class Reading:
     Attributes:
         probabilities: (K,) float32, sum 1, after the weights' temperature.
         intensity: 0 to 1, from the margin of the strongest logit over its strongest rival.
+        logits: (K,) float32, what both come from.
+        feature: (C,) float32, what the model's head reads.
         static_index, dynamic_index: (T'/2,) positions in the window, 0 to T-1; None without ISSM.
         cost_ms: time of the batch that this window was in.
     """
 
     probabilities: FloatArray
     intensity: float
+    logits: FloatArray
+    feature: FloatArray
     static_index: FloatArray | None
     dynamic_index: FloatArray | None
     cost_ms: float
@@ -87,6 +92,7 @@ class Engine:
             raise WeightsError("device: expected a CUDA device, got none that torch can use")
         if precision == "auto":
             precision = "bfloat16" if device == "cuda" else "float32"
+        self.fingerprint = fingerprint(model)  # of the weights as they came, whatever device computes
         self.device, self._dtype = torch.device(device), DTYPES[precision]
         self.model = model.to(self.device, self._dtype).eval()
         self.spec = model.spec
@@ -231,20 +237,20 @@ class Engine:
 
     def _readings(self, output: models.Output, count: int, started_ns: int) -> Iterator[Reading]:
         """The first `count` rows of the output; what follows is padding."""
-        spec = self.spec
-        logits = output.logits[:count].float()
-        probabilities = torch.softmax(logits / spec.temperature, dim=1).cpu().numpy()
-        best = logits.topk(min(2, logits.shape[1]), dim=1).values.cpu().numpy()
-        margins = best[:, 0] - best[:, -1]
+        logits = output.logits[:count].float().cpu().numpy()
+        features = output.feature[:count].float().cpu().numpy()
         static = self._positions(output.static_index, output)
         dynamic = self._positions(output.dynamic_index, output)
         cost_ms = (now_ns() - started_ns) / NS_PER_MS
-        if not np.isfinite(probabilities).all():
-            raise FloatingPointError(f"{spec.name}: expected finite logits, got NaN or infinity")
-        for number, margin in enumerate(margins):
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(f"{self.spec.name}: expected finite logits, got NaN or infinity")
+        probabilities = probabilities_of(logits, self.spec)
+        for number in range(count):
             yield Reading(
-                probabilities[number].astype(np.float32),
-                1 / (1 + math.exp(-(spec.intensity_scale * float(margin) + spec.intensity_offset))),
+                probabilities[number],
+                intensity_of(logits[number], self.spec),
+                logits[number],
+                features[number],
                 None if static is None else static[number],
                 None if dynamic is None else dynamic[number],
                 cost_ms,

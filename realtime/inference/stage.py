@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from realtime.clock import NS_PER_S, now_ns, to_ns
 from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.issm import Details
+from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
 from realtime.stats import Rate
 from realtime.values import Prediction
-from realtime.vision.ring import CropRing
+from realtime.vision.ring import CropRing, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +24,14 @@ class Feed:
         name: the stream's name.
         rings: the rings of the faces followed now; called on the inference thread.
         publish: takes each prediction; called on the inference thread, must return at once.
+        adjust: gives a reading's scores for its face, where persons may have taught theirs; called on the
+            inference thread, must return at once.
     """
 
     name: str
     rings: Callable[[], tuple[CropRing, ...]]
     publish: Callable[[Prediction], None]
+    adjust: Callable[[int, Window, Reading], Scores] | None = None
 
 
 @dataclass(slots=True)
@@ -89,7 +93,7 @@ class InferenceStage:
         published = 0
         readings = self._engine.read(requests, ahead)
         for request, feed, reading in zip(requests, owners, readings, strict=True):
-            prediction = None if reading is None else self._predict(request, reading)
+            prediction = None if reading is None else self._predict(request, reading, feed)
             if prediction is not None:
                 feed.publish(prediction)
                 published += 1
@@ -109,7 +113,7 @@ class InferenceStage:
                 return None if details is None else (int(window.t_ns[-1]), details)
         return None
 
-    def _predict(self, request: Request, reading: Reading) -> Prediction | None:
+    def _predict(self, request: Request, reading: Reading, feed: Feed) -> Prediction | None:
         labels, window = self._engine.spec.labels, request.window
         thumbnails = request.ring.read_thumbnails(window.serials)
         meshes = request.ring.read_landmarks(window.serials)
@@ -124,8 +128,12 @@ class InferenceStage:
             self.late.mark(now_ns())
         state.grid_ns = window.grid_ns
         t_ns = int(window.t_ns[-1])
+        if feed.adjust is None:
+            scores = Scores(reading.probabilities, reading.intensity)
+        else:
+            scores = feed.adjust(request.ring.face_id, window, reading)
         probabilities, label, confidence, intensity = state.smoother.update(
-            t_ns, reading.probabilities, reading.intensity
+            t_ns, scores.probabilities, scores.intensity
         )
         return Prediction(
             face_id=request.ring.face_id,
@@ -144,4 +152,6 @@ class InferenceStage:
             trained=self._engine.spec.trained,
             face=window.face,
             meshes=meshes,
+            calibrated=scores.calibrated,
+            taught=scores.taught,
         )

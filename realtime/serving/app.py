@@ -12,7 +12,15 @@ from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, consent_api, driver_api, signalling, view_api
+from realtime.serving import (
+    api,
+    consent_api,
+    driver_api,
+    personal_api,
+    session_api,
+    signalling,
+    view_api,
+)
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
 from realtime.serving.hub import Hub
@@ -168,4 +176,6 @@ def build(context: Context) -> web.Application:
     driver_api.add_routes(app.router)
     view_api.add_routes(app.router)
     consent_api.add_routes(app.router)
+    personal_api.add_routes(app.router)
+    session_api.add_routes(app.router)
     return app

@@ -49,8 +49,11 @@ class JsonLines(_Finished):
 
     def write(self, event: dict[str, Any]) -> None:
         """Appends one object."""
-        json.dump(event, self._file, separators=(",", ":"))
-        self._file.write("\n")
+        self._file.write(json.dumps(event, separators=(",", ":")) + "\n")
+
+    def flush(self) -> None:
+        """Hands what was written to the system, so that it outlives this process."""
+        self._file.flush()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
