@@ -11,7 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from realtime.config import Config, from_mapping, read_toml, settings
+from realtime.config import PURPOSES, Config, from_mapping, read_toml, settings
+from realtime.consent import needs_consent
 from realtime.errors import ConfigError, IfddLiveError
 
 PROGRAM = "run_stream.py"
@@ -60,6 +61,10 @@ def _check_together(config: Config) -> None:
         raise ConfigError(f"--no-serve: expected --source with a video file, got {config.source!r}")
     if config.record and not config.serve:
         raise ConfigError("--record: expected a live run, got --no-serve; --events writes the same objects")
+    if config.consent and not config.run_purpose:
+        raise ConfigError(f"--consent: expected together with --purpose, one of {', '.join(PURPOSES)}")
+    if not config.serve and needs_consent(config.source) and not config.consent:
+        raise ConfigError("--no-serve over a camera: expected --consent with --purpose")
     if config.profile != "driver" and (config.mqtt or config.driver_settings):
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
     if config.mqtt and not config.serve:

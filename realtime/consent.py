@@ -90,7 +90,7 @@ class CameraGate:
         consent: Consent,
         source: str,
         agreed: Callable[[], None],
-        list_cameras: Callable[[], list[str]] = cameras,
+        list_cameras: Callable[[], list[str]] | None = None,
     ) -> None:
         """Looks at what the stream is to show.
 
@@ -98,10 +98,10 @@ class CameraGate:
             consent: the run's.
             source: as `Config.source` describes it.
             agreed: called after each agreement, on the thread that brings it; may block and raise.
-            list_cameras: for tests.
+            list_cameras: instead of looking for them, for tests.
         """
         self._consent, self._source, self._agreed = consent, source.strip(), agreed
-        found = list_cameras() if self._source == "auto" else [self._source]
+        found = (list_cameras or cameras)() if self._source == "auto" else [self._source]
         self._needed = needs_consent(self._source) and bool(found)
         self._camera = found[0] if found else self._source
         # True while something else stands where the camera will be

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +24,20 @@ from realtime.build import (
     build_vision,
     limit_threads,
 )
-from realtime.capture.choose import DEMO_CLIP
+from realtime.capture.choose import DEMO_CLIP, open_source
 from realtime.capture.file import FileSource
-from realtime.capture.source import NoPicture
+from realtime.capture.source import NoPicture, Source
 from realtime.capture.thread import fit
 from realtime.config import Config
+from realtime.consent import needs_consent
+from realtime.errors import SourceLostError
 from realtime.inference.stage import Feed
 from realtime.picture.compose import Painter
 from realtime.session.events import face_events, prediction_event
 from realtime.session.sinks import JsonLines, VideoFile
 from realtime.values import Frame, Prediction
+
+log = logging.getLogger(__name__)
 
 MAX_SIDE = 1920  # as live
 
@@ -50,7 +58,11 @@ def run_offline(config: Config) -> int:
     Raises:
         IfddLiveError: as `process_file`.
     """
-    summary = process_file(config)
+    stop = threading.Event()
+    if needs_consent(config.source):  # a camera has no end of its own: what there is then is kept
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+    summary = process_file(config, stop)
     print(
         f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
         + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
@@ -59,14 +71,18 @@ def run_offline(config: Config) -> int:
     return 0
 
 
-def process_file(config: Config) -> Summary:
+def process_file(config: Config, stop: threading.Event | None = None) -> Summary:
     """Processes the file that the settings name and writes what they ask for.
+
+    Args:
+        config: the settings.
+        stop: ends it before the next frame, with complete outputs.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.
     """
     limit_threads(config)
-    source = FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
+    source, stop = _open(config), stop or threading.Event()
     engine = build_engine(config) if config.reads_expressions else None
     inference = None if engine is None else build_inference(config, engine)
     persons = None
@@ -90,12 +106,14 @@ def process_file(config: Config) -> Summary:
         events = stack.enter_context(JsonLines(Path(config.events))) if config.events else None
         video = stack.enter_context(VideoFile(Path(config.video))) if config.video else None
         bar = stack.enter_context(
-            tqdm(total=source.frame_count or None, unit="frame", disable=not config.progress, mininterval=0.5)
+            tqdm(
+                total=getattr(source, "frame_count", 0) or None,
+                unit="frame",
+                disable=not config.progress,
+                mininterval=0.5,
+            )
         )
-        while (taken := source.read()) is not None:
-            if isinstance(taken, NoPicture):
-                continue
-            frame = Frame(summary.frames, taken[1], fit(taken[0], MAX_SIDE))
+        for frame in _frames(source, stop):
             summary.frames += 1
             observation = vision.process(frame)
             summary.with_face += bool(observation.faces)
@@ -120,3 +138,25 @@ def process_file(config: Config) -> Summary:
                 video.write(painter.paint(frame, observation, notices, view=view))
             bar.update()
     return summary
+
+
+def _open(config: Config) -> Source:
+    if needs_consent(config.source):  # a camera, which the command line has checked
+        return open_source(config.source, config)
+    return FileSource(DEMO_CLIP if config.source == "demo" else config.source, live=False)
+
+
+def _frames(source: Source, stop: threading.Event) -> Iterator[Frame]:
+    """The source's frames with times from its start, until its end, a stop, or the loss of a camera."""
+    seq, start_ns = 0, 0
+    try:
+        while not stop.is_set() and (taken := source.read()) is not None:
+            if isinstance(taken, NoPicture):
+                continue
+            image_rgb, t_ns = taken
+            if source.live and seq == 0:
+                start_ns = t_ns
+            yield Frame(seq, t_ns - start_ns, fit(image_rgb, MAX_SIDE))
+            seq += 1
+    except SourceLostError as error:
+        log.warning("ended after %d pictures: %s", seq, error)

@@ -229,7 +229,12 @@ class Stream:
             raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
         self.consents.check(text)
         with self._lock:
-            self._switch_or_stay(text)
+            before = self._source
+            try:
+                self._switch(text)
+            except IfddLiveError:
+                self._switch(before)
+                raise
             self.consents.pending = False
 
     def status(self) -> dict[str, Any]:
@@ -319,21 +324,13 @@ class Stream:
                 self._inference.remove(self.name)
         with self._lock:
             if self.consents.pending and self._consent.camera:
-                self.consents.pending = False
+                before, self.consents.pending = self._source, False
                 try:
-                    self._switch_or_stay(self._config.source)
+                    self._switch(self._config.source)
                 except IfddLiveError:
                     self.consents.pending = True
+                    self._switch(before)
                     raise
-
-    def _switch_or_stay(self, text: str) -> None:
-        """Changes the source; on failure the one before comes back, and the error is raised."""
-        before = self._source
-        try:
-            self._switch(text)
-        except IfddLiveError:
-            self._switch(before)
-            raise
 
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""

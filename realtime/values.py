@@ -119,6 +119,8 @@ class Guard:
 
     Attributes:
         hidden: the faces that were found and are not read.
+        boxes: where a second look found the faces that are read: in a fast movement their landmarks may
+            lag behind.
         missing: how many faces that were there a moment ago were not found in this frame, so that they
             may be anywhere.
         missing_hidden: how many of the ones that are not read.
@@ -126,6 +128,7 @@ class Guard:
     """
 
     hidden: tuple[Hidden, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
     missing: int
     missing_hidden: int
     only_chosen: bool

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from realtime.clock import now_ns
 from realtime.picture.thread import Composer
-from realtime.values import Frame, Observation, Picture
+from realtime.values import Frame, Guard, Observation, Picture
+from realtime.view import View, ViewControl
 from tests.faces import a_face
 
 
@@ -28,13 +31,15 @@ class Viewer:
             return list(self.pictures)
 
 
-def composer(notice: str = "", frozen_s: float = 60.0, grace_s: float = 1.0) -> Composer:
+def composer(
+    notice: str = "", frozen_s: float = 60.0, grace_s: float = 1.0, view: Callable[[], View] = View
+) -> Composer:
     def failed(name: str, error: BaseException) -> None:
         raise AssertionError(f"{name} failed") from error
 
     return Composer(
         "composer", blank_wh=(64, 48), source_notice=lambda: notice, notices=tuple, on_error=failed,
-        grace_s=grace_s, frozen_s=frozen_s,
+        grace_s=grace_s, frozen_s=frozen_s, view=view,
     )  # fmt: skip
 
 
@@ -90,3 +95,67 @@ def test_without_viewers_nothing_is_painted() -> None:
     viewer.wait_for(1)
     assert stage.worker.stop()
     assert stage.rate.count == len(viewer.pictures)
+
+
+# --- guarded views: a frame that vision has not seen is never painted -----------------------------------
+
+KNOWN = Guard((), (), 0, 0, only_chosen=True)
+GUARDED = [View(picture="mesh"), View(picture="mesh-only"), View(bystanders="blur")]
+
+
+def marked(seq: int) -> Frame:
+    """A frame whose corner is of a colour that nothing else has."""
+    image = np.full((480, 640, 3), 90, np.uint8)
+    image[400:, :200] = (250, 10, 200)
+    return Frame(seq, now_ns(), image)
+
+
+def shows_the_mark(picture: Picture) -> bool:
+    return bool((picture.image_rgb[440, 100].astype(int) - (250, 10, 200) == 0).all())
+
+
+@pytest.mark.parametrize("view", GUARDED)
+def test_guarded_frames_without_vision_are_covered_and_say_why(view: View) -> None:
+    stage, viewer = composer(frozen_s=0.05, view=lambda: view), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    for seq in range(1, 4):
+        stage.offer(marked(seq))
+        viewer.wait_for(seq)
+    assert stage.worker.stop()
+    assert stage.frames.put_count == 0
+    for picture in viewer.pictures:
+        assert not shows_the_mark(picture)
+        assert picture.image_rgb[:40, 30:].max() > 150, "the notice"
+
+
+def test_a_guarded_frame_comes_with_its_own_observation_or_not_at_all() -> None:
+    stage, viewer = composer(view=lambda: View(bystanders="blur")), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    frames = [marked(seq) for seq in range(1, 5)]
+    unfit = (None, Guard((), (), 0, 0, only_chosen=False))
+    for image, guard in zip(frames, unfit, strict=False):
+        stage.see((image, Observation(image.seq, image.t_ns, (), guard=guard)))
+    stage.see((frames[3], Observation(4, frames[3].t_ns, (), guard=KNOWN)))
+    picture = viewer.wait_for(1)[0]
+    assert stage.worker.stop()
+    assert [each.seq for each in viewer.pictures] == [4]
+    assert shows_the_mark(picture), "what was seen is shown"
+
+
+def test_a_view_that_is_guarded_from_now_on_shows_nothing_from_before() -> None:
+    control = ViewControl()
+    stage, viewer = composer(frozen_s=0.05, view=control), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.offer(marked(1))
+    stage.worker.start()
+    assert shows_the_mark(viewer.wait_for(1)[0])
+    stage.offer(marked(2))
+    control.change({"picture": "mesh"})
+    count = len(viewer.pictures) + 1  # one may be in the making
+    stage.offer(marked(3))
+    later = viewer.wait_for(count + 2)[count:]
+    assert later
+    assert not any(shows_the_mark(each) for each in later)
+    assert stage.worker.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ import pytest
 
 from realtime.view import View, ViewControl
 from tests.test_app import Running, request
+from tests.webrtc_client import watcher
 
 JSON = {"Content-Type": "application/json"}
 
@@ -120,3 +122,23 @@ def test_a_stream_without_switches_says_so() -> None:
         assert post(running, {})[0] == 404
     finally:
         running.stop()
+
+
+def test_viewers_survive_a_picture_that_loses_its_strip_and_gets_it_back(running: Running) -> None:
+    async def watch(codec: str) -> list[int]:
+        heights = []
+        async with watcher(running.url, codec) as viewer:
+            for height in (316, 240, 316):
+                running.stream.size_wh = (320, height)
+                frame = (await viewer.frames(1))[0]
+                for _ in range(60):
+                    if frame.height == height:
+                        break
+                    frame = (await viewer.frames(1))[0]
+                heights.append(frame.height)
+                assert frame.width == 320
+            await viewer.frames(5)
+        return heights
+
+    for codec in ("H264", "VP8"):
+        assert asyncio.run(watch(codec)) == [316, 240, 316]

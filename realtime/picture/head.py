@@ -9,6 +9,7 @@ import numpy.typing as npt
 from realtime.values import FloatArray
 
 RIGHT_EAR, LEFT_EAR, FOREHEAD, CHIN = 234, 454, 10, 152
+Box = tuple[float, float, float, float]
 Outline = npt.NDArray[np.int32]  # (N,2) pixels, convex
 
 # The skull with hair as an ellipsoid, in face widths between the ears: where its middle is from the point
@@ -18,8 +19,8 @@ ACROSS, UP, BACK = 0.86, 1.02, 0.88
 # the landmarks themselves, enlarged about their middle: beard, double chin, errors of the landmarks
 MARGIN = 1.2
 
-# of a face known by its box alone, in box sizes
-BOX_SIDES, BOX_TOP, BOX_BOTTOM = 0.5, 0.8, 0.4
+# of a face known by its box alone, left and right, above, below, in box sizes
+BOX_MARGINS = (0.4, 0.7, 0.35)
 
 
 def _sphere() -> npt.NDArray[np.float64]:
@@ -58,21 +59,22 @@ def head_outline(landmarks: FloatArray, grow: float = 0.0) -> Outline:
     return _hull(np.concatenate([skull[:, :2], face]))
 
 
-def box_area(box_xyxy: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+def box_area(box_xyxy: Box, margins: tuple[float, float, float] = BOX_MARGINS) -> tuple[int, int, int, int]:
     """The rectangle left, top, right, bottom that covers the head of a face known by its box; not clipped."""
     x0, y0, x1, y1 = box_xyxy
     width, height = x1 - x0, y1 - y0
+    sides, top, bottom = margins
     return (
-        int(np.floor(x0 - BOX_SIDES * width)),
-        int(np.floor(y0 - BOX_TOP * height)),
-        int(np.ceil(x1 + BOX_SIDES * width)),
-        int(np.ceil(y1 + BOX_BOTTOM * height)),
+        int(np.floor(x0 - sides * width)),
+        int(np.floor(y0 - top * height)),
+        int(np.ceil(x1 + sides * width)),
+        int(np.ceil(y1 + bottom * height)),
     )
 
 
-def box_outline(box_xyxy: tuple[float, float, float, float]) -> Outline:
-    """A rounded outline around the head of a face known by its box."""
-    x0, y0, x1, y1 = box_area(box_xyxy)
+def box_outline(box_xyxy: Box, margins: tuple[float, float, float] = BOX_MARGINS) -> Outline:
+    """A rounded outline around the head of a face known by its box; `margins` as in `BOX_MARGINS`."""
+    x0, y0, x1, y1 = box_area(box_xyxy, margins)
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     # a superellipse: rounder than the rectangle, and nothing of the box lies outside
     cos, sin = np.cos(turn), np.sin(turn)

@@ -18,7 +18,8 @@ def mirrored(observation: Observation, width: int) -> Observation:
         hidden = tuple(
             dataclasses.replace(each, box_xyxy=_flip(each.box_xyxy, width)) for each in guard.hidden
         )
-        guard = dataclasses.replace(guard, hidden=hidden)
+        boxes = tuple(_flip(each, width) for each in guard.boxes)
+        guard = dataclasses.replace(guard, hidden=hidden, boxes=boxes)
     faces = tuple(_flip_face(face, width) for face in observation.faces)
     return dataclasses.replace(observation, faces=faces, guard=guard)
 

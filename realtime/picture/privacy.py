@@ -18,6 +18,8 @@ from realtime.picture.text import Colour
 from realtime.values import ImageU8, Observation
 from realtime.view import View
 
+# margins of a box whose face has landmarks, too: left and right, above, below, in box sizes
+OWN = (0.1, 0.3, 0.1)
 GROUND: Colour = (24, 28, 36)
 RIM: Colour = (70, 80, 98)
 # cells across a blurred head: about three on the face itself, which is fewer than tell persons apart
@@ -62,6 +64,7 @@ def paint_scene(image: ImageU8, source_rgb: ImageU8, observation: Observation | 
         return ""
     outlines = [head_outline(face.landmarks) for face in observation.faces]
     outlines += [box_outline(each.box_xyxy) for each in guard.hidden]
+    outlines += [box_outline(each, OWN) for each in guard.boxes]
     reason = ""
     if view.picture == "mesh" and guard.missing:
         reason = "picture hidden: a face is out of sight"
@@ -72,15 +75,12 @@ def paint_scene(image: ImageU8, source_rgb: ImageU8, observation: Observation | 
     else:
         np.copyto(image, source_rgb)
     for outline in outlines:
-        _cover(image, outline)
+        cv2.polylines(image, [outline], True, RIM, 4, cv2.LINE_AA)
+    for outline in outlines:
+        cv2.fillConvexPoly(image, outline, GROUND, cv2.LINE_8)
     for face in observation.faces:
         draw_mesh(image, face.landmarks, face_colour(face.face_id))
     return reason
-
-
-def _cover(image: ImageU8, outline: Outline) -> None:
-    cv2.fillConvexPoly(image, outline, GROUND, cv2.LINE_8)
-    cv2.polylines(image, [outline], True, RIM, 2, cv2.LINE_AA)
 
 
 def _cover_all(image: ImageU8) -> None:

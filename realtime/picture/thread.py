@@ -78,7 +78,9 @@ class Composer:
 
     def offer(self, frame: Frame) -> None:
         """Takes a frame of the source; called on the capture thread."""
-        if not self._view().guarded:
+        if self._view().guarded:
+            self._size_wh = frame.size_wh  # all that is taken of it
+        else:
             self.frames.put(frame)
 
     def see(self, seen: tuple[Frame, Observation]) -> None:

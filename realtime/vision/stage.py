@@ -12,7 +12,7 @@ from realtime.view import View
 from realtime.vision.align import Aligner, warp
 from realtime.vision.attention import Attention, HeadCount
 from realtime.vision.faces import FaceTracker
-from realtime.vision.landmarks import MOST_FACES, Box, Landmarker
+from realtime.vision.landmarks import MOST_FACES, Box, Landmarker, is_on
 from realtime.vision.quality import measure_quality
 from realtime.vision.ring import CropRing
 
@@ -76,7 +76,8 @@ class VisionStage:
             self._aligners[face_id] = Aligner()
             if self._make_ring is not None and view.expressions:
                 self._rings = {**self._rings, face_id: self._make_ring(face_id)}
-        faces, hidden = [], [Hidden(None, box) for box in boxes]
+        faces: list[Face] = []
+        hidden: list[Hidden] = []
         for face_id, landmarks in tracked.faces:
             if face_id not in self._attention.read:
                 hidden.append(Hidden(face_id, _bounds(landmarks)))
@@ -88,8 +89,12 @@ class VisionStage:
             faces.append(face)
         guard = None
         if view.guarded:
+            followed = [landmarks for _, landmarks in tracked.faces]
+            own = [box for box in boxes if any(is_on(box, face.landmarks) for face in faces)]
+            hidden += [Hidden(None, box) for box in boxes if not any(is_on(box, each) for each in followed)]
             guard = Guard(
                 tuple(hidden),
+                tuple(own),
                 self._heads.missing(frame.t_ns, len(faces) + len(hidden)),
                 self._hidden_heads.missing(frame.t_ns, len(hidden)),
                 only_chosen,
