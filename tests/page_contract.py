@@ -236,7 +236,7 @@ class ContractStream(ProducerStream):
     """A producer whose status tells the view and the consent, as the real one's does."""
 
     def __init__(self, contract: Contract) -> None:
-        super().__init__()
+        super().__init__(size_wh=(320, 240), fps=12.0)  # the picture is not what is looked at here
         self.contract = contract
 
     def status(self) -> dict[str, Any]:
