@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import typing
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from realtime import logs
 from realtime.config import PURPOSES, Config, from_mapping, read_toml, settings
 from realtime.consent import needs_consent
 from realtime.errors import ConfigError, IfddLiveError
@@ -84,9 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 2: bad option, setting, source or weights; 3: the server cannot start; 4: an output file
     cannot be written; 130: interrupted.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure("text", "warning")
     try:
         config = parse(sys.argv[1:] if arguments is None else arguments)
+        logs.configure(config.log, config.log_level)
         if config.serve:
             from realtime.pipeline import run_live
 

@@ -40,6 +40,7 @@ from realtime.values import Frame, Prediction
 log = logging.getLogger(__name__)
 
 MAX_SIDE = 1920  # as live
+INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
 
 
 @dataclass(slots=True)
@@ -59,16 +60,37 @@ def run_offline(config: Config) -> int:
         IfddLiveError: as `process_file`.
     """
     stop = threading.Event()
-    if needs_consent(config.source):  # a camera has no end of its own: what there is then is kept
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-    summary = process_file(config, stop)
+    with _until_signalled(stop):
+        summary = process_file(config, stop)
     print(
-        f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
+        ("ended early: " if stop.is_set() and not needs_consent(config.source) else "")
+        + f"{summary.frames} frames, a face in {summary.with_face}, {summary.predictions} predictions"
         + (f", {summary.alerts} driver alerts" if config.profile == "driver" else ""),
         file=sys.stderr,
     )
-    return 0
+    # a camera has no end of its own: to end it is no interruption
+    return INTERRUPTED if stop.is_set() and not needs_consent(config.source) else 0
+
+
+@contextlib.contextmanager
+def _until_signalled(stop: threading.Event) -> Iterator[None]:
+    """Has SIGINT and SIGTERM set `stop`, so that files end as they should; a second one ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can
+        return
+    before: dict[int, Any] = {}
+
+    def handle(number: int, _frame: Any) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler)
 
 
 def process_file(config: Config, stop: threading.Event | None = None) -> Summary:
@@ -76,7 +98,7 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
 
     Args:
         config: the settings.
-        stop: ends it before the next frame, with complete outputs.
+        stop: set: no further frame is read, and the outputs hold what was until then.
 
     Raises:
         IfddLiveError: the file, the weights or an output does not fit; no output is left behind.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -32,18 +34,24 @@ from realtime.consent import CameraGate, Consent
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
-from realtime.inference.stage import Feed
+from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
 from realtime.inspector import Inspector
+from realtime.logs import say
+from realtime.measures import Measures, Tally
 from realtime.persons import Persons
 from realtime.picture.thread import Composer
+from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
 from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
+from realtime.supervise import Supervised, Watchdog
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.view import ViewControl
 from realtime.vision.thread import Vision
+
+log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 20.0
 SOURCE_NOTICES = {
@@ -58,29 +66,6 @@ OpenerMaker = Callable[[str, Config, PushSource], Callable[[], Source]]
 def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], Source]:
     """What opens the source that a text names, again and again."""
     return SourceOpener(text, config, browser=browser)
-
-
-class Problems:
-    """The first error of each thread by the thread's name; any thread may note or read."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._errors: dict[str, BaseException] = {}
-
-    def note(self, name: str, error: BaseException) -> None:
-        """Keeps the error unless the thread already has one."""
-        with self._lock:
-            self._errors.setdefault(name, error)
-
-    def lines(self) -> list[str]:
-        """One line for each thread that broke."""
-        with self._lock:
-            return [f"{name}: {type(error).__name__}: {error}" for name, error in self._errors.items()]
-
-    def names(self) -> list[str]:
-        """The threads that broke."""
-        with self._lock:
-            return list(self._errors)
 
 
 class Stream:
@@ -110,6 +95,8 @@ class Stream:
         self._consent = consent or Consent(config)
         self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
+        self._tally = Tally()
+        self.events.subscribe(self._tally.count)
         self._config = config
         self._inference = inference
         self._problems = problems
@@ -119,12 +106,12 @@ class Stream:
         self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
-        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.persons: Persons | None = None
         if inference is not None:
             self.persons = build_persons(
                 config, inference.engine, inference.wanted_hz, name, on_error=problems.note
             )
+        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
@@ -132,19 +119,22 @@ class Stream:
             f"vision-{name}",
             lambda: build_landmarker(config),
             lambda landmarker: build_vision(config, engine, landmarker, self.views),
-            on_error=problems.note,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
         )
         self._composer = Composer(
             f"composer-{name}",
             blank_wh=(config.width, config.height),
             source_notice=self._source_notice,
             notices=self._notices,
-            on_error=problems.note,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
             expressions=config.reads_expressions,
             view=self.views,
             message=lambda: self.consents.notice,
         )
         self._opener = opener
+        self._losses_before = 0  # of the sources before this one
         self._source = self.consents.first_source
         self._capture, self._browser = self._make_capture(self._source, 0)
         self._frames.subscribe(self._vision.frames.put)
@@ -291,6 +281,40 @@ class Stream:
             "consent": self.consents.state(),
         }
 
+    def measures(self) -> Measures:
+        """What `/metrics` says of the stream; any thread, returns at once."""
+        capture, inference = self._capture.status(), self._inference
+        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
+        if inference is not None:
+            durations["inference"] = inference.durations
+        return Measures(
+            durations=durations,
+            frame_age=self._composer.ages,
+            frames={
+                "capture": self._capture.next_seq,
+                "vision": self._vision.rate.count,
+                "picture": self._composer.rate.count,
+            },
+            dropped={
+                "source": capture["dropped"],
+                "unusable": capture["unusable"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            predictions=self._tally.predictions,
+            alerts=dict(self._tally.alerts),
+            faces=self._faces,
+            source_live=capture["state"] == "live",
+            source_losses=self._losses_before + capture["losses"],
+            model_load=0.0 if inference is None else inference.load,
+            keeps_up=inference is None or inference.keeps_up,
+        )
+
+    @property
+    def supervised(self) -> tuple[Supervised, ...]:
+        """The parts that a watchdog looks after."""
+        return (self._vision.worker, self._composer.worker)
+
     @property
     def ready(self) -> bool:
         """True once a frame came through vision."""
@@ -335,6 +359,7 @@ class Stream:
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
         self._capture.stop()
+        self._losses_before += self._capture.status()["losses"]
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
@@ -344,13 +369,14 @@ class Stream:
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
         self._capture.wait_opened(OPEN_TIMEOUT_S)
+        say(log, "source_changed", f"source: {self.description}", stream=self.name)
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
-        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
-        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.persons is not None:
             self.persons.observe(observation)
+        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
+        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
@@ -373,10 +399,12 @@ class Stream:
     def _notices(self) -> tuple[str, ...]:
         broken = self._problems.names()
         lines = []
+        if self._capture.state == "live" and (problem := self._capture.problem):
+            lines.append(problem)
         if self._vision.worker.name in broken:
-            lines.append("face tracking stopped")
+            lines.append("face tracking failed, trying again")
         if self._inference is not None and self._inference.worker.name in broken:
-            lines.append("expression model stopped")
+            lines.append("expression model failed, trying again")
         if self._inference is not None and not self._inference.engine.spec.trained:
             lines.append("untrained weights")
         return tuple(lines)
@@ -403,9 +431,17 @@ class Application:
         self._inference: Inference | None = None
         if config.reads_expressions:
             engine = engine or build_engine(config)
-            self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
+            self._inference = Inference(
+                engine,
+                build_inference(config, engine),
+                on_error=self._problems.retrying,
+                on_recovered=self._problems.clear,
+                rebuild=lambda: self._rebuild(config),
+            )
         main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
         self._streams = {"main": main}
+        parts = [part for stream in self._streams.values() for part in stream.supervised]
+        self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
         self._mqtt: MqttLink | None = None
         if config.mqtt and main.driver is not None:
             self._mqtt = MqttLink(
@@ -427,6 +463,7 @@ class Application:
             self._inference.worker.start()
         if self._mqtt is not None:
             self._mqtt.start()
+        self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
                 stream.start()
@@ -436,6 +473,7 @@ class Application:
 
     def stop(self) -> None:
         """Stops all threads; can be called twice."""
+        self._watchdog.worker.stop()
         for stream in self._streams.values():
             stream.stop()
         if self._mqtt is not None:
@@ -444,9 +482,17 @@ class Application:
             self._inference.worker.stop()
 
     def health(self) -> dict[str, Any]:
-        """`{"ok": bool, "problems": [one line for each broken thread]}`."""
-        problems = self._problems.lines()
-        return {"ok": not problems, "problems": problems}
+        """What works and what does not; see Problems.report."""
+        return self._problems.report()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often each part has failed since the start."""
+        return dict(self._problems.failures)
+
+    def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
+        engine = build_engine(config)
+        return engine, build_inference(config, engine)
 
     def ready(self) -> bool:
         """True once every stream has seen a frame."""
@@ -475,7 +521,7 @@ def run_live(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     application = Application(config)
-    server = Server(application, config)
+    server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()
         server.start()
@@ -485,10 +531,15 @@ def run_live(config: Config) -> int:
         for stream in application.streams.values():
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
+        say(log, "started", "started", sources=[each.description for each in application.streams.values()])
+        for line in server.access.welcome():
+            print(line, flush=True)
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)
         return 0
     finally:
-        server.stop()
+        say(log, "stopping", "stopping")
+        clean = server.stop()
         application.stop()
+        say(log, "stopped", "stopped", clean=clean)

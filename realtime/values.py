@@ -177,10 +177,10 @@ class Prediction:
         cost_ms: the model's time for this window's batch.
         trained: False while the weights are random.
         face: the face at the window's newest crop.
-        meshes: (T,478,3) float32, the landmarks of each of the window's crops, oldest first; None where
-            they are not known.
         calibrated: the person's own rest was taken into account.
         taught: a head taught on the person's own expressions was used.
+        meshes: (T,478,3) float32, the landmarks of each of the window's crops, oldest first; None where
+            they are not known.
     """
 
     face_id: int
@@ -198,9 +198,9 @@ class Prediction:
     cost_ms: float
     trained: bool
     face: Face
-    meshes: FloatArray | None = None
     calibrated: bool = False
     taught: bool = False
+    meshes: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.labels),):

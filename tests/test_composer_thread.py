@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from realtime.clock import now_ns
+from realtime.picture.compose import Painter
 from realtime.picture.thread import Composer
 from realtime.values import Frame, Guard, Observation, Picture
 from realtime.view import View, ViewControl
@@ -95,6 +97,49 @@ def test_without_viewers_nothing_is_painted() -> None:
     viewer.wait_for(1)
     assert stage.worker.stop()
     assert stage.rate.count == len(viewer.pictures)
+
+
+def test_an_observation_from_long_ago_is_not_painted() -> None:
+    stage, viewer = composer(), Viewer()
+    stage.pictures.subscribe(viewer)
+    stage.worker.start()
+    stage.observe(Observation(0, now_ns() - 2_000_000_000, (a_face(),)))
+    stage.frames.put(frame(60))
+    picture = viewer.wait_for(1)[0]
+    assert (picture.image_rgb[:480] == 90).all(), "vision has failed: the face is elsewhere by now"
+    assert stage.worker.stop()
+
+
+def test_a_painter_that_fails_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    stage, viewer = composer(), Viewer()
+    failed = threading.Event()
+
+    def tell(name: str, _error: BaseException) -> None:
+        told.append(name)
+        failed.set()
+
+    stage.worker._on_error = tell
+    recovered = threading.Event()
+    stage.worker._on_recovered = lambda _name: recovered.set()
+    stage.pictures.subscribe(viewer)
+    paint, fails = Painter.paint, [True]
+
+    def fail_once(*args: Any, **keywords: Any) -> Picture:
+        if fails:
+            fails.pop()
+            raise RuntimeError("cannot paint this")
+        return paint(*args, **keywords)
+
+    monkeypatch.setattr(Painter, "paint", fail_once)
+    stage.worker.start()
+    stage.frames.put(frame(1))
+    assert failed.wait(10)
+    stage.frames.put(frame(2))
+    assert recovered.wait(10)
+    assert [picture.seq for picture in viewer.wait_for(1)] == [2]
+    assert told == ["composer"]
+    assert stage.worker.stop()
 
 
 # --- guarded views: a frame that vision has not seen is never painted -----------------------------------

@@ -10,7 +10,7 @@ from realtime.picture.overlay import FACE_COLOURS
 from realtime.picture.split_strip import strip_height
 from realtime.picture.text import text_mask
 from realtime.values import Frame, Guard, Hidden, Observation
-from realtime.view import View
+from realtime.view import View, ViewControl
 from tests.faces import a_face
 from tests.test_picture import a_prediction, has_colour
 
@@ -84,7 +84,9 @@ def test_each_switch_takes_its_part_away() -> None:
     observation = Observation(5, 0, (a_face(),))
     everything = painter.paint(halves(), observation).image_rgb
     for name in ("box", "bars", "strip"):
-        less = painter.paint(halves(), observation, view=replace(View(), **{name: False})).image_rgb
+        view = ViewControl()
+        view.change({name: False})
+        less = painter.paint(halves(), observation, view=view()).image_rgb
         assert less.shape[0] == 480 + (0 if name == "strip" else strip_height(640))
         if name != "strip":
             assert (less != everything).any()

@@ -23,6 +23,8 @@ from realtime.inference.scores import intensity_of, probabilities_of
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
 
+DEFAULT_MODEL = "ifdd-stream"
+
 # A face, its ring, and the serial of a crop that its next windows will need.
 Ahead = tuple[Hashable, CropRing, int]
 
@@ -176,6 +178,12 @@ class Engine:
         """Drops the cached features of every face that is not among `keys`."""
         self._store.retain(keys)
 
+    def forget(self) -> None:
+        """Drops all cached features and gives memory that is not in use back to the device."""
+        self._store.retain(())
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def warm_up(self) -> None:
         """Runs the model on empty pictures, so that the first window does not pay for start-up."""
         frames, size = self.spec.frames, self.spec.size
@@ -272,7 +280,8 @@ def make_engine(
     """The engine for a model's name and, when given or shipped, its weights.
 
     Args:
-        model: a name of `models.list_models()`.
+        model: a name of `models.list_models()`; empty for the one that the weights are of, or without
+            weights for the default one.
         weights: path of a safetensors file, or the name of one in `weights_folder`; empty for
             `<model>.safetensors` of that folder if it is there, else random weights.
         device, precision: as in Engine.
@@ -281,7 +290,8 @@ def make_engine(
     Raises:
         WeightsError: an unknown model, no such file, or weights of another shape.
     """
-    path = Path(weights) if weights else weights_folder / f"{model}.safetensors"
+    wanted = model or DEFAULT_MODEL
+    path = Path(weights) if weights else weights_folder / f"{wanted}.safetensors"
     if weights and not path.is_file():
         path = weights_folder / f"{weights}.safetensors"
         if not path.is_file():
@@ -289,11 +299,11 @@ def make_engine(
     try:
         if path.is_file():
             network = models.load_checkpoint(path)
-            if network.spec.name != model:
+            if model and network.spec.name != model:
                 raise WeightsError(f"weights {path}: expected weights of {model}, got {network.spec.name}")
         else:
             torch.manual_seed(0)  # untrained, but the same at every start
-            network = models.create_model(model)
+            network = models.create_model(wanted)
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
     return Engine(network, device, precision)

@@ -70,8 +70,18 @@ class InferenceStage:
         self._late_ns = round(1.5 * NS_PER_S / self.wanted_hz)
         self._faces: dict[Hashable, _FaceState] = {}
 
-    def step(self, feeds: tuple[Feed, ...]) -> int:
-        """Predicts for every face whose hop is over; the number of predictions published."""
+    def forget(self) -> None:
+        """Drops all that is remembered of faces: their features, averages and times."""
+        self._faces.clear()
+        self._engine.forget()
+
+    def step(self, feeds: tuple[Feed, ...], wanted: Callable[[], bool] = lambda: True) -> int:
+        """Predicts for every face whose hop is over; the number of predictions published.
+
+        Args:
+            feeds: the streams.
+            wanted: asked when the model has answered; False: nothing is published.
+        """
         requests: list[Request] = []
         owners: list[Feed] = []
         ahead: list[Ahead] = []
@@ -92,6 +102,8 @@ class InferenceStage:
         self._engine.retain(alive)
         published = 0
         readings = self._engine.read(requests, ahead)
+        if not wanted():
+            return 0
         for request, feed, reading in zip(requests, owners, readings, strict=True):
             prediction = None if reading is None else self._predict(request, reading, feed)
             if prediction is not None:
@@ -151,7 +163,7 @@ class InferenceStage:
             cost_ms=reading.cost_ms,
             trained=self._engine.spec.trained,
             face=window.face,
-            meshes=meshes,
             calibrated=scores.calibrated,
             taught=scores.taught,
+            meshes=meshes,
         )

@@ -13,17 +13,18 @@ from realtime.picture.compose import Painter
 from realtime.picture.privacy import fits
 from realtime.slot import Fanout, Slot
 from realtime.stats import Durations, Rate
+from realtime.supervise import Life, Supervised
 from realtime.values import Frame, Observation, Picture, Prediction
 from realtime.view import View
-from realtime.worker import Worker
 
 
 class Composer:
     """Paints the newest frame with what is known of it and publishes the picture.
 
     A frame waits for its own observation for `grace_s` at most, so that boxes sit on the frame they belong
-    to; when vision is behind or dead the frame goes out with the newest observation there is. Without a
-    subscriber to `pictures` nothing is painted.
+    to; when vision is behind or dead the frame goes out with the newest observation there is, unless that
+    is older than `stale_s`. Without a subscriber to `pictures` nothing is painted. A painter that fails is
+    made anew.
 
     In a guarded view a frame comes from vision only, together with its own observation. What vision has not
     seen is never painted: the picture before it stays, and after `frozen_s` a covered one follows.
@@ -37,11 +38,13 @@ class Composer:
         source_notice: Callable[[], str],
         notices: Callable[[], tuple[str, ...]],
         on_error: Callable[[str, BaseException], None],
+        on_recovered: Callable[[str], None] | None = None,
         message: Callable[[], str] = str,
         expressions: bool = True,
         view: Callable[[], View] = View,
         grace_s: float = 0.025,
         frozen_s: float = 1.0,
+        stale_s: float = 1.0,
     ) -> None:
         """Makes the thread without starting it.
 
@@ -50,31 +53,35 @@ class Composer:
             blank_wh: size of the picture before there is a frame.
             source_notice: why there is no fresh frame ("camera lost ..."), "" while the source is fine.
             notices: other lines to show.
-            on_error: told the thread's name and its exception.
+            on_error: told the thread's name and its exception, at each failure.
+            on_recovered: told the name when it paints again.
             message: what a picture without a camera says in its middle.
             expressions: whether expressions are read, which have their labels and strip.
             view: what is shown now.
             grace_s: how long a frame waits for its observation.
             frozen_s: without a frame for this long the picture says so.
+            stale_s: an observation this much older than the frame is not shown any more.
         """
         self.frames: Slot[Frame] = Slot()
         self.pictures: Fanout[Picture] = Fanout()
         self.durations = Durations()
         self.ages = Durations()  # from the frame's time to the finished picture
         self.rate = Rate()
-        self._painter = Painter(expressions=expressions)
+        self._expressions = expressions
         self._size_wh = blank_wh
         self._source_notice, self._notices, self._message = source_notice, notices, message
         self._view = view
         self._seen_frames: Slot[tuple[Frame, Observation]] = Slot()
-        self._grace_s, self._frozen_ns = grace_s, to_ns(frozen_s)
+        self._grace_s, self._frozen_ns, self._stale_ns = grace_s, to_ns(frozen_s), to_ns(stale_s)
         self._known = threading.Condition()
         self._observation: Observation | None = None
         self._pending: list[Prediction] = []
         self._driver: DriverState | None = None
         self._last: Frame | None = None
         self._last_ns = now_ns()
-        self.worker = Worker(name, self._step, wake=self._close, on_error=on_error)
+        self.worker = Supervised(
+            name, self._make, wake=self._close, on_error=on_error, on_recovered=on_recovered
+        )
 
     def offer(self, frame: Frame) -> None:
         """Takes a frame of the source; called on the capture thread."""
@@ -104,7 +111,11 @@ class Composer:
         with self._known:
             self._driver = state
 
-    def _step(self) -> None:
+    def _make(self, _life: Life) -> _Painting:
+        return _Painting(self, Painter(expressions=self._expressions))
+
+    def compose(self, painter: Painter) -> bool:
+        """Waits for a frame and publishes its picture; True if one was painted. On the composer's thread."""
         view = self._view()
         taken = self._take_seen(view) if view.guarded else self._take()
         now = now_ns()
@@ -112,7 +123,7 @@ class Composer:
         if taken is None:
             frame = self._stand_in(now, view)
             if frame is None:
-                return
+                return False
             observation = None
         else:
             frame, observation = taken
@@ -121,11 +132,11 @@ class Composer:
             pending, self._pending = self._pending, []
             driver = self._driver
         for prediction in pending:
-            self._painter.note(prediction)
+            painter.note(prediction)
         if not len(self.pictures):
-            return
+            return False
         if driver is not None:
-            self._painter.watch_driver(driver)
+            painter.watch_driver(driver)
         if live and not view.guarded:
             observation = self._observation_of(frame)
         started_ns = now_ns()
@@ -134,13 +145,14 @@ class Composer:
             hidden = "face tracking gives nothing, picture hidden" if view.guarded else "no picture"
             message = self._message()
             notices = notices if message else (self._source_notice() or hidden, *notices)
-        picture = self._painter.paint(frame, observation, notices, live=live, view=view, message=message)
+        picture = painter.paint(frame, observation, notices, live=live, view=view, message=message)
         ended_ns = now_ns()
         self.durations.add_ns(ended_ns - started_ns)
         if live:
             self.ages.add_ns(ended_ns - frame.t_ns)
             self.rate.mark(ended_ns)
         self.pictures.publish(picture)
+        return True
 
     def _take(self) -> tuple[Frame, Observation | None] | None:
         frame = self.frames.take(0.2)
@@ -172,7 +184,21 @@ class Composer:
             newest = self._observation
             if newest is not None and newest.seq == frame.seq - 1:  # vision keeps up: its answer is near
                 self._known.wait_for(lambda: self._seen(frame.seq), self._grace_s)
-            return self._observation
+            newest = self._observation
+            return None if newest is None or frame.t_ns - newest.t_ns > self._stale_ns else newest
 
     def _seen(self, seq: int) -> bool:
         return self._observation is not None and self._observation.seq >= seq
+
+
+class _Painting:
+    """The supervised part: a painter while it works."""
+
+    def __init__(self, composer: Composer, painter: Painter) -> None:
+        self._composer, self._painter = composer, painter
+
+    def step(self) -> bool:
+        return self._composer.compose(self._painter)
+
+    def close(self) -> None:
+        """A painter holds nothing that must be given back."""

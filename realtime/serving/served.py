@@ -34,50 +34,6 @@ class Driver(Protocol):
         """
 
 
-class Views(Protocol):
-    """The switches of a stream's picture: its attribute `views`, where it has one.
-
-    Every method returns at once and may be called from any thread.
-    """
-
-    def state(self) -> dict[str, Any]:
-        """The switches by name, and `locked`, the names that can only be made stricter."""
-
-    def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Changes some switches for all viewers and returns the new state.
-
-        Raises:
-            ValueError: an unknown name or a value out of range.
-            LockedError: one that the command line fixed would become looser.
-        """
-
-
-class Consents(Protocol):
-    """Purpose and consent of a stream: its attribute `consents`, where it has one. Any thread."""
-
-    def state(self) -> dict[str, Any]:
-        """`{"needed", "given", "purpose", "expressions", "reason", "source"}`; returns at once."""
-
-    def agree(self, purpose: str, camera: bool) -> dict[str, Any]:
-        """Takes the purpose, and with `camera` that cameras may open; blocks while one opens.
-
-        Raises:
-            ValueError: no such purpose.
-            IfddLiveError: the camera does not open.
-        """
-
-
-class Inspecting(Protocol):
-    """Tells what ISSM does: a stream's attribute `inspector`, None or absent without expressions."""
-
-    def inspect(self, face_id: int) -> Future[dict[str, Any] | None] | None:
-        """Asks about a face's newest window; any thread, returns at once.
-
-        The answer is JSON-ready, None where the face has no window or the model no ISSM. Returns None
-        where too many ask already.
-        """
-
-
 class Persons(Protocol):
     """What persons may teach a stream: its attribute `persons`, None or absent where nothing is read.
 
@@ -164,6 +120,50 @@ class Recorder(Protocol):
 
         Raises:
             UnknownError: there is none of that name.
+        """
+
+
+class Views(Protocol):
+    """The switches of a stream's picture: its attribute `views`, where it has one.
+
+    Every method returns at once and may be called from any thread.
+    """
+
+    def state(self) -> dict[str, Any]:
+        """The switches by name, and `locked`, the names that can only be made stricter."""
+
+    def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes some switches for all viewers and returns the new state.
+
+        Raises:
+            ValueError: an unknown name or a value out of range.
+            LockedError: one that the command line fixed would become looser.
+        """
+
+
+class Consents(Protocol):
+    """Purpose and consent of a stream: its attribute `consents`, where it has one. Any thread."""
+
+    def state(self) -> dict[str, Any]:
+        """`{"needed", "given", "purpose", "expressions", "reason", "source"}`; returns at once."""
+
+    def agree(self, purpose: str, camera: bool) -> dict[str, Any]:
+        """Takes the purpose, and with `camera` that cameras may open; blocks while one opens.
+
+        Raises:
+            ValueError: no such purpose.
+            IfddLiveError: the camera does not open.
+        """
+
+
+class Inspecting(Protocol):
+    """Tells what ISSM does: a stream's attribute `inspector`, None or absent without expressions."""
+
+    def inspect(self, face_id: int) -> Future[dict[str, Any] | None] | None:
+        """Asks about a face's newest window; any thread, returns at once.
+
+        The answer is JSON-ready, None where the face has no window or the model no ISSM. Returns None
+        where too many ask already.
         """
 
 

@@ -102,6 +102,10 @@ class VisionStage:
         cost_ms = (now_ns() - started_ns) / NS_PER_MS
         return Observation(frame.seq, frame.t_ns, tuple(faces), change.found, change.lost, cost_ms, guard)
 
+    def succeed(self, before: VisionStage) -> tuple[int, ...]:
+        """Goes on after a stage that failed: its ids are not given again. The ids of its faces, now lost."""
+        return self._tracker.succeed(before._tracker)
+
     def forget(self) -> tuple[int, ...]:
         """Gives up every face because the source changed; their ids."""
         self._tracker.drop_all()
