@@ -144,7 +144,8 @@ function showState(state, why) {
     figures = null;
     if (state === "stopped") timeline.clear();
   }
-  if (why) say(why.status === 503 ? t("full") : t("refused", { why: why.message }));
+  const told = { 401: "access", 503: "full" }[why?.status];
+  if (why) say(told ? t(told) : t("refused", { why: why.message }));
   else if (state === "live") say("");
   showStatus();
 }

@@ -41,6 +41,7 @@ const en = {
   "source.failed": "The source could not be used: {why}",
   "failed": "That did not work: {why}",
   "refused": "The server refused: {why}",
+  "access": "Access has ended. Load the page again and enter the token that the program printed.",
   "full": "All places to watch are taken. Trying again…",
 
   "layers": "In the picture",
@@ -332,6 +333,7 @@ const de = {
   "source.failed": "Die Quelle ist nicht nutzbar: {why}",
   "failed": "Das ging nicht: {why}",
   "refused": "Der Server lehnt ab: {why}",
+  "access": "Der Zugang ist abgelaufen. Seite neu laden und das Token eingeben, das das Programm gezeigt hat.",
   "full": "Alle Plätze sind belegt. Es wird weiter versucht…",
 
   "layers": "Im Bild",
