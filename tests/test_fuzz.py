@@ -161,7 +161,7 @@ def test_headers_and_paths(served: Site, count: int) -> None:
 
 def first_line(host: str, port: int, data: bytes) -> bytes:
     """The status line of what comes back, b"" where the server only hangs up."""
-    with socket.create_connection((host, port), timeout=20) as wire:
+    with socket.create_connection((host, port), timeout=90) as wire:
         try:
             wire.sendall(data)
             wire.shutdown(socket.SHUT_WR)
@@ -185,7 +185,7 @@ def complete(served: Site, tmp_path: Path) -> Iterator[Site]:
         setattr(stream, name, None)
 
 
-@counts(5, 120)
+@counts(5, 60)
 def test_every_described_operation(complete: Site, count: int) -> None:
     served = complete
     encoded = [
@@ -209,7 +209,7 @@ def test_every_described_operation(complete: Site, count: int) -> None:
             @quietly(count)
             @given(case=operation.as_strategy())
             def check(case: Any) -> None:
-                response = case.call(timeout=20)
+                response = case.call(timeout=90)
                 case.validate_response(response, checks=checks)
 
             check()
