@@ -1,8 +1,10 @@
-"""How helper processes are started."""
+"""How helper processes are started, and how they end."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from multiprocessing.context import BaseContext
 
 
@@ -15,3 +17,18 @@ def worker_context(module: str) -> BaseContext:
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     context.set_forkserver_preload([module])
     return context
+
+
+def end_with_parent() -> None:
+    """Ends this helper process when the one that started it is gone, even killed; a pool's initializer.
+
+    The workers of a pool hold both ends of its queue, so that a killed parent leaves them waiting for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def wait() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=wait, name="parent", daemon=True).start()
