@@ -17,11 +17,12 @@ from models.training.figures import (
     draw_features,
     draw_positions,
 )
+from realtime.values import ImageU8
 
 MAFW = DATASET_LABELS["mafw"]
 
 
-def count_of(image: np.ndarray, colour: tuple[int, ...]) -> int:
+def count_of(image: ImageU8, colour: tuple[int, ...]) -> int:
     return int((image == np.array(colour)).all(2).sum())
 
 

@@ -6,6 +6,7 @@ import torch
 from models import ModelError, save_checkpoint
 from models.convert import DATASET_LABELS
 from models.cost import clip_for
+from models.model import Model
 from models.training import start
 from models.training.start import start_from
 from tests.small_models import small
@@ -13,7 +14,7 @@ from tests.small_models import small
 DFEW, FERV39K, MAFW = (DATASET_LABELS[name] for name in ("dfew", "ferv39k", "mafw"))
 
 
-def scrambled(name: str, **overrides: object) -> torch.nn.Module:
+def scrambled(name: str, **overrides: object) -> Model:
     model = small(name, **overrides)
     with torch.no_grad():
         for each in model.parameters():
