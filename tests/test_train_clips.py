@@ -31,7 +31,7 @@ QUICK = {
     # batch norms want more clips than 4
     "ial-gca": (
         *("optimisation.batch=8", "optimisation.every=14"),
-        *("optimisation.epochs=14", "optimisation.peak=5e-4"),
+        *("optimisation.epochs=20", "optimisation.peak=5e-4"),
     ),
 }
 # and mixed as the recipe says; ten blocks want a warm-up
