@@ -257,6 +257,7 @@ class Stream:
                 "trained": engine.spec.trained,
                 "labels": list(engine.spec.labels),
                 "window_s": self._config.window_seconds,
+                "frames": engine.spec.frames,
             },
             "keeps_up": True if inference is None else inference.keeps_up,
             "rates": {
