@@ -1,6 +1,7 @@
 # make run    set-up and the live demo in a browser; make run ARGS="--source clip.mp4" passes options on
 # make test   set-up and every check
 # make nightly  set-up and the long checks: loads, soaks, many fuzzed inputs
+# make audit  set-up and the installed packages looked up in the advisory data
 # make bench  set-up and the benchmark of the live path
 
 SHELL := /bin/sh
@@ -8,7 +9,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: run test check nightly bench setup setup-dev clean
+.PHONY: run test check nightly audit bench setup setup-dev clean
 
 run: $(VENV)/.installed
 	@$(PYTHON) run_stream.py $(ARGS)
@@ -21,6 +22,9 @@ test: $(VENV)/.installed-dev
 
 nightly: $(VENV)/.installed-dev
 	$(PYTHON) -m pytest -m nightly $(ARGS)
+
+audit: $(VENV)/.installed-dev
+	@.ci/audit
 
 bench: $(VENV)/.installed-dev
 	$(PYTHON) -m realtime.bench $(ARGS)

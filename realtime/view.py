@@ -18,7 +18,7 @@ from realtime.errors import IfddLiveError
 PICTURES = ("camera", "mesh", "mesh-only")
 BYSTANDERS = ("show", "blur")
 _STRICTNESS = {"picture": PICTURES, "bystanders": BYSTANDERS}
-_SWITCHES = ("box", "mesh", "bars", "strip", "mirror")
+SWITCHES = ("box", "mesh", "bars", "strip", "mirror")
 
 
 class LockedError(IfddLiveError):
@@ -50,7 +50,7 @@ class View:
     expressions: bool = True
 
     def __post_init__(self) -> None:
-        for name in _SWITCHES:
+        for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name}: expected true or false, got {getattr(self, name)!r}")
         for name, allowed in _STRICTNESS.items():
@@ -85,7 +85,7 @@ class ViewControl:
 
     def state(self) -> dict[str, Any]:
         """What `GET /api/view` says."""
-        names = (*_SWITCHES, *_STRICTNESS, "chosen")
+        names = (*SWITCHES, *_STRICTNESS, "chosen")
         view = self._view
         return {**{name: getattr(view, name) for name in names}, "locked": self.locked}
 
@@ -96,7 +96,7 @@ class ViewControl:
             ValueError: an unknown name or a value out of range.
             LockedError: a fixed one would become looser.
         """
-        known = (*_SWITCHES, *_STRICTNESS, "chosen")
+        known = (*SWITCHES, *_STRICTNESS, "chosen")
         for name in values:
             if name not in known:
                 raise ValueError(f"expected some of {', '.join(known)}, got {name!r}")

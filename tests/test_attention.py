@@ -91,6 +91,14 @@ def test_going_from_all_to_one_keeps_one_of_those_that_were_read() -> None:
     assert scene.see({1: 50, 2: 90, 3: 400}) == (2,)
 
 
+def test_after_a_failure_only_somebody_of_about_the_size_follows() -> None:
+    scene = Scene()
+    scene.see({1: 50, 2: 90})
+    assert scene.attention.leave_all() == (2,)
+    assert scene.see({3: 40}) == ()
+    assert scene.see({3: 40, 4: 80}) == (4,)
+
+
 def test_forgetting_everybody_tells_who_was_read() -> None:
     scene = Scene()
     scene.see({1: 50, 2: 90})

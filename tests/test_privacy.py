@@ -13,7 +13,7 @@ import pytest
 from realtime.capture.file import FileSource
 from realtime.clock import to_ns
 from realtime.picture.compose import Painter
-from realtime.picture.head import box_area, box_outline, head_outline
+from realtime.picture.head import box_area, box_outline, head_outline, hull
 from realtime.picture.privacy import OWN, fits
 from realtime.values import Face, Frame, Guard, Hidden, ImageU8, Observation
 from realtime.view import View
@@ -89,8 +89,8 @@ def test_a_mesh_takes_the_place_of_the_head_and_the_background_remains(mirror: b
     face = a_face()
     view = replace(MESH, mirror=mirror, box=False)
     hidden = Guard((Hidden(2, (40.0, 300.0, 100.0, 380.0)),), ((200.0, 100.0, 460.0, 360.0),), 0, 0, False)
-    outlines = [head_outline(face.landmarks), box_outline(hidden.hidden[0].box_xyxy)]
-    covered = inside([*outlines, box_outline(hidden.boxes[0], OWN)])
+    own = np.concatenate([head_outline(face.landmarks), box_outline(hidden.boxes[0], OWN)])
+    covered = inside([hull(own), box_outline(hidden.hidden[0].box_xyxy)])
     covered = covered[:, ::-1] if mirror else covered
     one, other = noise(1), noise(2)
     shown = [paint(each, view, hidden, (face,)) for each in (one, other)]
@@ -108,7 +108,7 @@ def test_a_bystander_is_unrecognisable_and_the_chosen_face_is_untouched() -> Non
     source = noise(1)
     shown = paint(source, replace(BLUR, box=False), guard, (chosen,))
     x0, y0, x1, y1 = box_area(box)
-    region = shown[max(0, y0) : y1, max(0, x0) : x1]
+    region = shown[max(0, y0) + 30 : y1, max(0, x0) : x1]  # without the face's number
     # what remains has no detail finer than a cell: it is as good as its own small copy
     small = cv2.resize(region, (6, 6), interpolation=cv2.INTER_AREA)
     large = cv2.resize(small, (region.shape[1], region.shape[0]), interpolation=cv2.INTER_CUBIC)

@@ -86,6 +86,19 @@ def test_boxes_are_clipped_to_the_picture() -> None:
     assert box[3] == 480
 
 
+def test_a_stage_after_a_failed_one_tells_of_the_chosen_face_only_and_remembers_how_many_there_were() -> None:
+    before, landmarker = make_stage(View(bystanders="blur"))
+    landmarker.faces = THREE
+    before.process(frame(0))
+    stage, landmarker = make_stage(View(bystanders="blur"))
+    assert stage.succeed(before) == (1,)
+    landmarker.faces = THREE[:2]
+    observation = stage.process(frame(1))
+    assert [each.face_id for each in observation.faces] == [4]
+    assert observation.guard is not None
+    assert observation.guard.missing_hidden == 1
+
+
 THREE = [
     face_landmarks(x=100, y=240, size=120),
     face_landmarks(x=320, y=240, size=160),

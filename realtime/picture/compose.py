@@ -13,7 +13,7 @@ from realtime.picture.mirror import mirrored
 from realtime.picture.overlay import dim, draw_bars, draw_face, draw_message, draw_notices, face_colour
 from realtime.picture.privacy import paint_scene
 from realtime.picture.split_strip import draw_strip, strip_height
-from realtime.picture.tiles import mesh_tiles
+from realtime.picture.tiles import MeshTiles
 from realtime.values import Face, Frame, ImageU8, Observation, Picture, Prediction
 from realtime.view import View
 
@@ -37,6 +37,7 @@ class Painter:
         self._predictions: dict[int, Prediction] = {}
         self._expressions = expressions
         self._driver: DriverState | None = None
+        self._tiles = MeshTiles()
         self._strip: tuple[tuple[object, ...], ImageU8] | None = None
 
     def note(self, prediction: Prediction) -> None:
@@ -135,7 +136,7 @@ class Painter:
         if self._strip is None or self._strip[0] != key:
             tiles = None
             if prediction is not None:
-                tiles = mesh_tiles(prediction) if view.picture != "camera" else prediction.thumbnails
+                tiles = self._tiles.of(prediction) if view.picture != "camera" else prediction.thumbnails
                 tiles = tiles[:, :, ::-1] if view.mirror else tiles
             self._strip = (key, draw_strip(width, prediction, tiles))
         return self._strip[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +58,7 @@ def head_outline(landmarks: FloatArray, grow: float = 0.0) -> Outline:
     skull = middle + _SPHERE @ axes
     face_middle = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
     face = face_middle + (MARGIN + 2 * grow) * (points[:, :2] - face_middle)
-    return _hull(np.concatenate([skull[:, :2], face]))
+    return hull(np.concatenate([skull[:, :2], face]))
 
 
 def box_area(box_xyxy: Box, margins: tuple[float, float, float] = BOX_MARGINS) -> tuple[int, int, int, int]:
@@ -80,10 +82,11 @@ def box_outline(box_xyxy: Box, margins: tuple[float, float, float] = BOX_MARGINS
     cos, sin = np.cos(turn), np.sin(turn)
     reach = (np.abs(cos) ** 4 + np.abs(sin) ** 4) ** -0.25
     middle, half = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0]) / 2
-    return _hull(middle + np.stack([cos * reach, sin * reach], axis=1) * half)
+    return hull(middle + np.stack([cos * reach, sin * reach], axis=1) * half)
 
 
-def _hull(points: npt.NDArray[np.float64]) -> Outline:
+def hull(points: npt.NDArray[np.floating[Any] | np.integer[Any]]) -> Outline:
+    """The convex outline around points (N,2)."""
     limit = 1 << 14  # far outside any picture; cv2 wraps larger numbers around
     whole = np.clip(np.round(points), -limit, limit).astype(np.int32)
     return np.asarray(cv2.convexHull(whole.reshape(-1, 1, 2)), np.int32).reshape(-1, 2)

@@ -11,19 +11,20 @@ import functools
 import cv2
 import numpy as np
 
-from realtime.picture.head import Outline, box_area, box_outline, head_outline
+from realtime.picture.head import Outline, box_area, box_outline, head_outline, hull
 from realtime.picture.mesh import draw_mesh
 from realtime.picture.overlay import face_colour
-from realtime.picture.text import Colour
-from realtime.values import ImageU8, Observation
+from realtime.picture.text import Colour, draw_text
+from realtime.values import Face, Guard, Hidden, ImageU8, Observation
 from realtime.view import View
+from realtime.vision.landmarks import is_on
 
 # margins of a box whose face has landmarks, too: left and right, above, below, in box sizes
 OWN = (0.1, 0.3, 0.1)
 GROUND: Colour = (24, 28, 36)
 RIM: Colour = (70, 80, 98)
 # cells across a blurred head: about three on the face itself, which is fewer than tell persons apart
-CELLS = 6
+CELLS = 5
 # cells across the whole picture while a bystander may be anywhere
 WHOLE_CELLS = 20
 # steps of brightness that remain, lest many blurred pictures add up to a sharp one
@@ -61,10 +62,11 @@ def paint_scene(image: ImageU8, source_rgb: ImageU8, observation: Observation | 
             np.copyto(image, source_rgb)
         for each in guard.hidden:
             _blur(image, box_area(each.box_xyxy))
+        for each in guard.hidden:
+            _tag(image, each)
         return ""
-    outlines = [head_outline(face.landmarks) for face in observation.faces]
+    outlines = [_around(face, guard) for face in observation.faces]
     outlines += [box_outline(each.box_xyxy) for each in guard.hidden]
-    outlines += [box_outline(each, OWN) for each in guard.boxes]
     reason = ""
     if view.picture == "mesh" and guard.missing:
         reason = "picture hidden: a face is out of sight"
@@ -78,9 +80,25 @@ def paint_scene(image: ImageU8, source_rgb: ImageU8, observation: Observation | 
         cv2.polylines(image, [outline], True, RIM, 4, cv2.LINE_AA)
     for outline in outlines:
         cv2.fillConvexPoly(image, outline, GROUND, cv2.LINE_8)
+    for each in guard.hidden:
+        _tag(image, each)
     for face in observation.faces:
         draw_mesh(image, face.landmarks, face_colour(face.face_id))
     return reason
+
+
+def _around(face: Face, guard: Guard) -> Outline:
+    """The head's outline, with the boxes that the second look found on the face."""
+    boxes = [box_outline(box, OWN) for box in guard.boxes if is_on(box, face.landmarks)]
+    return hull(np.concatenate([head_outline(face.landmarks), *boxes]))
+
+
+def _tag(image: ImageU8, hidden: Hidden) -> None:
+    """The number by which a viewer may choose the face."""
+    if hidden.face_id is not None:
+        left, top, _, _ = box_area(hidden.box_xyxy)
+        size = 14 * max(1, round(image.shape[0] / 480))
+        draw_text(image, str(hidden.face_id), max(0, left) + size, max(0, top) + size // 2, size)
 
 
 def _cover_all(image: ImageU8) -> None:

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime.picture.mesh import draw_mesh
+from realtime.picture.mesh import draw_small_mesh
 from realtime.picture.overlay import face_colour
 from realtime.picture.privacy import GROUND
 from realtime.values import FloatArray, ImageU8, Prediction
 from realtime.vision.align import similarity
 
 
-def mesh_tiles(prediction: Prediction) -> ImageU8:
-    """One picture for each crop of the window, of the thumbnails' shape: (T,h,w,3) uint8.
+class MeshTiles:
+    """Draws the crops of windows as meshes. Each crop is drawn once: the next window shares most of them.
 
-    A window without landmarks gives plain tiles.
+    One thread uses it.
     """
-    tiles = np.empty_like(prediction.thumbnails)
-    tiles[:] = GROUND
-    if prediction.meshes is not None:
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[int, bytes], ImageU8] = {}
+
+    def of(self, prediction: Prediction) -> ImageU8:
+        """One picture for each crop of the window, of the thumbnails' shape: (T,h,w,3) uint8.
+
+        A window without landmarks gives plain tiles.
+        """
+        tiles = np.empty_like(prediction.thumbnails)
+        tiles[:] = GROUND
+        if prediction.meshes is None:
+            return tiles
+        kept: dict[tuple[int, bytes], ImageU8] = {}
         for tile, landmarks in zip(tiles, prediction.meshes, strict=True):
-            draw_mesh(tile, _in_crop(landmarks, tile.shape[0]), face_colour(prediction.face_id))
-    return tiles
+            key = (prediction.face_id, landmarks.tobytes())
+            before = kept.get(key, self._drawn.get(key))
+            if before is None or before.shape != tile.shape:
+                colour = face_colour(prediction.face_id)
+                draw_small_mesh(tile, _in_crop(landmarks, tile.shape[0]), colour)
+            else:
+                tile[:] = before
+            kept[key] = tile
+        self._drawn = kept
+        return tiles
 
 
 def _in_crop(landmarks: FloatArray, side: int) -> FloatArray:

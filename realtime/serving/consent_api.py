@@ -7,13 +7,36 @@ import json
 
 from aiohttp import web
 
+from realtime.config import PURPOSES
 from realtime.errors import IfddLiveError
 from realtime.serving.context import CONTEXT
+from realtime.serving.operation import Operation
 from realtime.serving.security import refuse
 from realtime.serving.served import Consents
 from realtime.serving.signalling import one_line
 
 NO_CONSENT = "consent: expected a stream that asks for it"
+
+JSON = "application/json"
+
+OPERATIONS = (
+    Operation("get", "/api/consent", "Purpose and consent", {200: JSON}, streams=True),
+    Operation(
+        "post",
+        "/api/consent",
+        "Tells the purpose, and with `camera` that cameras may open",
+        {200: JSON, 400: "", 409: "", 415: ""},
+        {
+            JSON: {
+                "type": "object",
+                "properties": {"purpose": {"enum": list(PURPOSES)}, "camera": {"type": "boolean"}},
+                "required": ["purpose", "camera"],
+                "additionalProperties": False,
+            }
+        },
+        streams=True,
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

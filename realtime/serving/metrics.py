@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from realtime.logs import say
 from realtime.measures import Measures
 from realtime.serving.context import CONTEXT, Context
+from realtime.serving.operation import Operation
 from realtime.stats import BOUNDS_S, Durations
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ HISTOGRAMS = {
     "ifdd_stage_duration_seconds": ("Time of one piece of work of a stage", ("stream", "stage")),
     "ifdd_frame_age_seconds": ("From a frame's time to its finished picture", ("stream",)),
 }
+
+OPERATIONS = (Operation("get", "/metrics", "Counts for Prometheus", {200: "text/plain"}),)
 
 Sample = tuple[str, tuple[str, ...], float]
 

@@ -12,11 +12,32 @@ from typing import Any
 
 from aiohttp import web
 
-from realtime.serving import api, driver_api, entrance, signalling
+from realtime.serving import (
+    api,
+    consent_api,
+    driver_api,
+    entrance,
+    metrics,
+    personal_api,
+    session_api,
+    signalling,
+    view_api,
+)
 from realtime.serving.operation import Operation
 
 OPERATIONS = (Operation("get", "/openapi.json", "This description", {200: "application/json"}),)
-TABLES = (signalling.OPERATIONS, api.OPERATIONS, driver_api.OPERATIONS, entrance.OPERATIONS, OPERATIONS)
+TABLES = (
+    signalling.OPERATIONS,
+    api.OPERATIONS,
+    driver_api.OPERATIONS,
+    personal_api.OPERATIONS,
+    session_api.OPERATIONS,
+    view_api.OPERATIONS,
+    consent_api.OPERATIONS,
+    metrics.OPERATIONS,
+    entrance.OPERATIONS,
+    OPERATIONS,
+)
 # What the middlewares may answer to any request, and to one with a body.
 EVERYWHERE = {
     400: "malformed",

@@ -9,6 +9,11 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 
+def an_object(**properties: Schema) -> dict[str, Any]:
+    """The schema of a JSON object with these properties, all of them optional, and no others."""
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What can be asked at one path by one method, for `/openapi.json`.

@@ -7,10 +7,41 @@ from aiohttp import web
 from realtime.errors import NotNowError
 from realtime.serving.bodies import bad, face_in, read_object, refusals
 from realtime.serving.context import CONTEXT
+from realtime.serving.operation import Operation, an_object
 from realtime.serving.served import Persons
 
 FACE = frozenset({"face_id"})
 FILE_NAME = "ifdd-live-person.safetensors"
+JSON = "application/json"
+ANSWERS = {200: JSON, 400: "", 404: "", 409: ""}
+A_FACE = {"type": ["integer", "null"]}
+
+OPERATIONS = (
+    Operation("get", "/api/calibration", "The face at rest: where it stands", ANSWERS, streams=True),
+    Operation("post", "/api/calibration", "Begins", ANSWERS, {JSON: an_object(face_id=A_FACE)}, streams=True),
+    Operation(
+        "put",
+        "/api/calibration",
+        "Brings back a rest that was kept",
+        ANSWERS,
+        {JSON: an_object(face_id=A_FACE, neutral={"type": "object"})},
+        streams=True,
+    ),
+    Operation("delete", "/api/calibration", "Cancels or forgets", ANSWERS, streams=True),
+    Operation("get", "/api/teach", "One's own expressions: where the lesson stands", ANSWERS, streams=True),
+    Operation("post", "/api/teach", "Begins", ANSWERS, {JSON: an_object(face_id=A_FACE)}, streams=True),
+    Operation(
+        "put", "/api/teach", "Says whose they are", ANSWERS, {JSON: an_object(face_id=A_FACE)}, streams=True
+    ),
+    Operation("delete", "/api/teach", "Cancels or forgets", ANSWERS, streams=True),
+    Operation(
+        "get",
+        "/api/teach/file",
+        "What was taught, for --person",
+        {**ANSWERS, 200: "application/octet-stream"},
+        streams=True,
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from realtime.errors import NotNowError
 from realtime.serving.bodies import bad, number_in, read_object, refusals, shown
 from realtime.serving.context import CONTEXT
+from realtime.serving.operation import Operation, an_object
 from realtime.serving.served import Recorder
 
 T = TypeVar("T")
@@ -26,6 +27,43 @@ TYPES = {
     "events.csv": "text/csv",
     "report.html": "text/html",
 }
+
+
+JSON = "application/json"
+ANSWERS = {200: JSON, 400: "", 404: "", 409: ""}
+SECONDS = {"type": "number", "minimum": 0}
+
+OPERATIONS = (
+    Operation("get", "/api/session", "Whether and where is recorded, and what", ANSWERS, streams=True),
+    Operation(
+        "post",
+        "/api/session/start",
+        "Begins to record",
+        ANSWERS,
+        {JSON: an_object(agreed={"const": True})},
+        streams=True,
+    ),
+    Operation("post", "/api/session/stop", "Ends the recording", ANSWERS, streams=True),
+    Operation(
+        "post",
+        "/api/session/marker",
+        "Marks this moment",
+        ANSWERS,
+        {JSON: an_object(label={"type": "string"})},
+        streams=True,
+    ),
+    Operation(
+        "post",
+        "/api/session/exclude",
+        "Leaves a range out",
+        ANSWERS,
+        {JSON: an_object(**{"from": SECONDS, "to": SECONDS})},
+        streams=True,
+    ),
+    Operation("get", "/api/sessions", "The recordings", ANSWERS, streams=True),
+    Operation("get", "/api/sessions/{id}/{kind}", "One file of one", {**ANSWERS, 200: "*/*"}, streams=True),
+    Operation("delete", "/api/sessions/{id}", "Removes one", ANSWERS, streams=True),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -9,14 +9,49 @@ from typing import Any
 from aiohttp import web
 
 from realtime.serving.context import CONTEXT
+from realtime.serving.operation import Operation
 from realtime.serving.security import refuse
 from realtime.serving.served import Inspecting, Views
 from realtime.serving.signalling import one_line
-from realtime.view import LockedError
+from realtime.view import BYSTANDERS, PICTURES, SWITCHES, LockedError
 
 NO_VIEW = "view: expected a stream whose picture can be changed"
 # as long as a page waits gladly; a machine that is slower than this has no time for details
 ISSM_TIMEOUT_S = 3.0
+
+JSON = "application/json"
+SWITCH = {"type": "boolean"}
+
+OPERATIONS = (
+    Operation("get", "/api/view", "The picture's switches", {200: JSON}, streams=True),
+    Operation(
+        "post",
+        "/api/view",
+        "Changes switches for all viewers; what was fixed at the start becomes stricter only",
+        {200: JSON, 400: "", 409: "", 415: ""},
+        {
+            JSON: {
+                "type": "object",
+                "properties": {
+                    **dict.fromkeys(SWITCHES, SWITCH),
+                    "picture": {"enum": list(PICTURES)},
+                    "bystanders": {"enum": list(BYSTANDERS)},
+                    "chosen": {"type": ["integer", "null"], "minimum": 1},
+                },
+                "additionalProperties": False,
+            }
+        },
+        streams=True,
+    ),
+    Operation(
+        "get",
+        "/api/issm",
+        "What ISSM did in a face's newest window",
+        {200: JSON, 400: "", 404: "", 503: ""},
+        query={"face": {"type": "integer", "minimum": 1}},
+        streams=True,
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -37,6 +37,7 @@ class Attention:
         self._passed_over: set[int] = set()
         self._gone: tuple[int, float] | None = None  # when the chosen one went, and its width
         self._width = 0.0
+        self._t_ns = 0
         self._chosen: int | None = None
 
     def update(
@@ -57,7 +58,7 @@ class Attention:
             only_chosen: read one face only.
             chosen: the one that a viewer picked; None: the largest of those that came first.
         """
-        before = self._read
+        before, self._t_ns = self._read, t_ns
         present = [face_id for face_id in before if face_id not in lost]
         if only_chosen:
             present = self._choose(t_ns, widths, present, chosen)
@@ -80,6 +81,14 @@ class Attention:
     def read(self) -> tuple[int, ...]:
         """The faces to read, in the order of their ids; some may not be found just now."""
         return self._read
+
+    def leave_all(self) -> tuple[int, ...]:
+        """Takes all faces for gone, because their ids were lost; the ids that were read."""
+        before = self._read
+        if before:
+            self._gone = (self._t_ns, self._width)
+        self._read = ()
+        return before
 
     def drop_all(self) -> tuple[int, ...]:
         """Forgets everybody, because the source changed; the ids that were read."""

@@ -104,7 +104,10 @@ class VisionStage:
 
     def succeed(self, before: VisionStage) -> tuple[int, ...]:
         """Goes on after a stage that failed: its ids are not given again. The ids of its faces, now lost."""
-        return self._tracker.succeed(before._tracker)
+        self._tracker.succeed(before._tracker)
+        self._heads, self._hidden_heads = before._heads, before._hidden_heads
+        self._attention = before._attention
+        return self._attention.leave_all()
 
     def forget(self) -> tuple[int, ...]:
         """Gives up every face because the source changed; their ids."""
