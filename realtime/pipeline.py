@@ -106,9 +106,9 @@ class Stream:
         self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
-        self.persons: Persons | None = None
+        self._persons: Persons | None = None
         if inference is not None:
-            self.persons = build_persons(
+            self._persons = build_persons(
                 config, inference.engine, inference.wanted_hz, name, on_error=problems.note
             )
         self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
@@ -154,7 +154,7 @@ class Stream:
             SourceError: the source cannot be opened; nothing is left running.
         """
         if self._inference is not None:
-            adjust = None if self.persons is None else self.persons.adjust
+            adjust = None if self._persons is None else self._persons.adjust
             self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
         self._composer.worker.start()
         self._vision.worker.start()
@@ -175,8 +175,8 @@ class Stream:
         self._composer.worker.stop()
         if self._inference is not None:
             self._inference.remove(self.name)
-        if self.persons is not None:
-            self.persons.stop()
+        if self._persons is not None:
+            self._persons.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -184,6 +184,11 @@ class Stream:
     def pictures(self) -> Fanout[Picture]:
         """Finished pictures, published on the composer's thread."""
         return self._composer.pictures
+
+    @property
+    def persons(self) -> Persons | None:
+        """What is learnt of the persons in view; None where no expressions are read."""
+        return self._persons if self.views().expressions else None
 
     @property
     def inspector(self) -> Inspector | None:
@@ -345,6 +350,9 @@ class Stream:
             self.views.silence()
             if self._inference is not None:
                 self._inference.remove(self.name)
+            if self._persons is not None:
+                self._persons.stop()
+                self._persons.restart()  # a lesson or a calibration that runs ends
         with self._lock:
             if self.consents.pending and self._consent.camera:
                 before, self.consents.pending = self._source, False
@@ -362,8 +370,8 @@ class Stream:
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
-        if self.persons is not None:
-            self.persons.restart()
+        if self._persons is not None:
+            self._persons.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
@@ -372,8 +380,8 @@ class Stream:
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
-        if self.persons is not None:
-            self.persons.observe(observation)
+        if self._persons is not None and self.views().expressions:
+            self._persons.observe(observation)
         self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
         self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.driver is not None:

@@ -226,6 +226,10 @@ def test_a_forbidden_purpose_stops_the_engine_and_leaves_the_rest(
     state = stream.consents.agree("workplace", False)
     assert (state["expressions"], state["given"]) == (False, False)
     watcher.until(lambda: stream.status()["rates"]["vision_fps"] > 0 and not stream._vision.rings())
+    assert application._inference is not None
+    barrier = application._inference.inspect("main", 1)  # answered after the batch that is under way
+    assert barrier is not None
+    assert barrier.result(30) is None, "and the face has no window any more"
     predicted, encoded = len(watcher.predictions()), engine.encoded
     watcher.more_pictures(25)
     assert len(watcher.predictions()) == predicted
@@ -238,6 +242,7 @@ def test_a_forbidden_purpose_stops_the_engine_and_leaves_the_rest(
     assert status["hints"] == [{"face": 1, "hints": []}]
     assert "article 5(1)(f)" in status["consent"]["reason"]
     assert stream.inspector is None
+    assert stream.persons is None, "nothing is learnt of anybody either"
     stream.consents.agree("personal", True)
     watcher.more_pictures(5)
     assert len(watcher.predictions()) == predicted, "for the rest of the run"
