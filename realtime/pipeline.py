@@ -336,7 +336,9 @@ class Stream:
         browser = PushSource()
         closed = self.consents.waits and text == self._config.source
         capture = Capture(
-            (lambda: WaitingSource(text)) if closed else self._opener(text, self._config, browser),
+            (lambda: WaitingSource(self.consents.camera))
+            if closed
+            else self._opener(text, self._config, browser),
             self._frames,
             name=f"capture-{self.name}",
             first_seq=first_seq,
