@@ -339,6 +339,14 @@ class Persons:
                     held[1].leave()
             self._newest = None
 
+    def forget(self) -> None:
+        """Forgets everything that was learnt and ends what runs, because nothing is read any more."""
+        with self._lock:
+            self._rests.clear()
+            self._collecting = self._lesson = self._fitter = self._taught = self._measured = None
+            self._calibration_said = self._calibration_failed = self._teach_said = ""
+            self._teach_failed = False
+
     def stop(self) -> None:
         """Waits for a fit that runs; can be called twice."""
         fitter = self._fitter
@@ -392,10 +400,9 @@ class Persons:
         if lacking:
             return self._end_lesson(lacking)
         self._lesson = None
-        samples = lesson.samples()
 
         def work() -> None:
-            adapter = fit(samples, self._model, self._spec)
+            adapter = fit(lesson.samples(), self._model, self._spec)
             worker.request_stop()
             self._fitted(worker, adapter, binding)
 

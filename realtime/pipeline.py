@@ -186,14 +186,14 @@ class Stream:
         return self._composer.pictures
 
     @property
-    def persons(self) -> Persons | None:
-        """What is learnt of the persons in view; None where no expressions are read."""
-        return self._persons if self.views().expressions else None
-
-    @property
     def inspector(self) -> Inspector | None:
         """Tells what ISSM does; None where no expressions are read."""
         return self._inspector if self.views().expressions else None
+
+    @property
+    def persons(self) -> Persons | None:
+        """Takes calibrations and lessons; None where no expressions are read."""
+        return self._persons if self.views().expressions else None
 
     @property
     def accepts_push(self) -> bool:
@@ -257,6 +257,7 @@ class Stream:
                 "trained": engine.spec.trained,
                 "labels": list(engine.spec.labels),
                 "window_s": self._config.window_seconds,
+                "frames": engine.spec.frames,
             },
             "keeps_up": True if inference is None else inference.keeps_up,
             "rates": {
@@ -353,8 +354,7 @@ class Stream:
             if self._inference is not None:
                 self._inference.remove(self.name)
             if self._persons is not None:
-                self._persons.stop()
-                self._persons.restart()  # a lesson or a calibration that runs ends
+                self._persons.forget()
         with self._lock:
             if self.consents.pending and self._consent.camera:
                 before, self.consents.pending = self._source, False

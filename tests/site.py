@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +73,8 @@ class Site:
                 given.setdefault("Content-Length", str(len(data)))
             for name, value in given.items():
                 connection.putheader(name, value)
-            connection.endheaders(data)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
+                connection.endheaders(data)
             response = connection.getresponse()
             if response.headers.get_content_type() == "text/event-stream":
                 return Answer(response.status, response.headers, response.read(1))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from realtime.clock import to_ns
 from realtime.inference.binding import Binding, Box
-from realtime.values import Face, Observation
+from realtime.values import Face, Guard, Hidden, Observation
 from tests.faces import a_face
 
 HERE: Box = (100, 100, 200, 220)
@@ -15,8 +15,10 @@ def face(face_id: int, box: Box = HERE) -> Face:
     return Face(face_id, box, made.landmarks, made.quality)
 
 
-def see(binding: Binding, t_s: float, *faces: Face, lost: tuple[int, ...] = ()) -> int | None:
-    binding.observe(Observation(round(t_s * 30), to_ns(t_s), faces, (), lost))
+def see(
+    binding: Binding, t_s: float, *faces: Face, lost: tuple[int, ...] = (), guard: Guard | None = None
+) -> int | None:
+    binding.observe(Observation(round(t_s * 30), to_ns(t_s), faces, (), lost, guard=guard))
     return binding.face_id
 
 
@@ -81,3 +83,18 @@ def test_another_source_ends_it() -> None:
     see(binding, 0, face(1))
     binding.leave()
     assert see(binding, 0.1, face(2), lost=(1,)) is None
+
+
+def test_a_bystander_who_is_hidden_counts_as_somebody() -> None:
+    hidden = Guard((Hidden(None, ELSEWHERE),), (), 0, 0, True)
+    binding = Binding(1)
+    see(binding, 0, face(1), guard=hidden)
+    see(binding, 0.5, lost=(1,), guard=hidden)
+    assert see(binding, 1.0, face(2)) is None
+    swapped = Binding(1)
+    see(swapped, 0, face(1))
+    see(swapped, 0.5, lost=(1,), guard=hidden)
+    assert see(swapped, 1.0, face(2), guard=hidden) is None
+    alone = Binding(None, any_lone=True)
+    assert see(alone, 0, face(1), guard=hidden) is None
+    assert see(alone, 1, face(1)) == 1

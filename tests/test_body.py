@@ -60,6 +60,22 @@ def test_a_body_that_does_not_come_is_not_waited_for(served: Site) -> None:
     assert b"body: expected it within 0.5 s" in answer
 
 
+def test_who_hangs_up_in_the_middle_is_no_failure(served: Site, caplog: pytest.LogCaptureFixture) -> None:
+    place = urlsplit(served.url)
+    with socket.create_connection((place.hostname, place.port or 0), timeout=10) as wire:
+        wire.sendall(head(served, "Content-Length: 100") + b"{")
+    assert served.ask("GET", "/healthz").status == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("expectation", ["200-ok", "\udcff", "x" * 300])
+def test_an_odd_expectation_is_refused(served: Site, expectation: str) -> None:
+    wire = "\r\n".join(
+        ("GET / HTTP/1.1", f"Host: {served.url[7:]}", f"Expect: {expectation}", "Connection: close", "", "")
+    )
+    assert b" 417 " in raw(served, wire.encode("utf-8", "surrogateescape"))
+
+
 def test_a_compressed_body_is_refused(served: Site) -> None:
     bomb = gzip.compress(bytes(1000))
     assert served.ask("POST", SPEED, {**JSON, "Content-Encoding": "gzip"}, bomb).status in (400, 415)

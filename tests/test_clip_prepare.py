@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,3 +166,29 @@ def test_wrong_sources_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     )
     assert run(f"dfew:{tmp_path}", tmp_path / "out") == 2
     assert "expected the lists in EmoLabel_DataSplit, got no such folder" in capsys.readouterr().err
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_run_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path, workers: str) -> None:
+    root = make_mafw(tmp_path / "mafw", CLIPS, 20)  # real faces, found by the real mesh
+
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "models.training.prepare", "--data", f"mafw:{root}"]
+        return subprocess.Popen([*command, "--out", str(out), "--workers", workers])
+
+    assert start(tmp_path / "straight").wait() == 0
+    first = start(tmp_path / "killed")
+    journal = tmp_path / "killed" / "journal.jsonl"
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 4:
+        with pytest.raises(subprocess.TimeoutExpired):
+            first.wait(0.05)  # and it has not ended by itself
+    first.kill()
+    first.wait()
+    assert not (tmp_path / "killed" / "cache.json").exists()
+    assert start(tmp_path / "killed").wait() == 0
+    for name in ("frames.bin", "cache.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+    cache = ClipCache.open(tmp_path / "killed")
+    assert all(cache.found(number).all() for number in range(CLIPS))

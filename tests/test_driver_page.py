@@ -88,7 +88,7 @@ def test_the_view_follows_calibration_gaze_and_alert(
         panel = page.locator("#driver")
         feeder.show(at(played, 4))
         page.locator("#driver[data-word=CALIBRATING]").wait_for()
-        progress = int(panel.locator(".word small").inner_text().split()[-2])
+        progress = int(panel.locator(".word small").inner_text().split()[-1].rstrip("%"))
         assert 40 < progress < 60, "four of eight seconds"
         feeder.show(at(played, 16.5, 3.0))
         page.locator(".zones [data-zone=left].now").wait_for()
@@ -144,7 +144,7 @@ def test_every_kind_of_alert_has_its_own_sound(browser: Any, site: Site) -> None
         watch(page, site.url)
         kinds = page.evaluate(
             """async () => {
-              const { kindOf } = await import("/web/sounds.js");
+              const { kindOf } = await import("/web/view/sounds.js");
               const asked = [["closure", "soft"], ["closure", "warning"], ["closure", "urgent"],
                              ["perclos", "warning"], ["glance", "warning"], ["glance", "emergency"]];
               return asked.map(([rule, level]) => kindOf({ rule, level }));

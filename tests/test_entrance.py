@@ -10,7 +10,7 @@ import pytest
 
 from realtime.chromium import chromium, find_chromium
 from tests.site import Site, site
-from tests.test_browser import LIVE, WATCH_PICTURES
+from tests.test_browser import LIVE, WATCH_PICTURES, agree
 
 pytestmark = pytest.mark.browser
 if find_chromium() is None and not os.environ.get("CI"):
@@ -63,7 +63,7 @@ def test_the_link_lets_a_browser_in_and_everything_works(page: Any, browser: Any
 
     # the viewer's own camera, which browsers give to https alone
     page.get_by_label("Source").select_option("browser")
-    page.get_by_role("button", name="Turn the camera on").click()
+    agree(page)
     page.locator("#camera-on").wait_for()
     for _ in range(100):
         if served.stream.pushed.put_count > 3:

@@ -5,7 +5,7 @@ import pytest
 
 from models import ModelError
 from models.training.clip_cache import ClipCache
-from models.training.folds import divide, hold_out
+from models.training.folds import divide, hold_out, persons
 from models.training.recipe import Validation
 from tests.clip_recipes import face_cache
 
@@ -29,6 +29,20 @@ def test_a_class_of_one_clip_keeps_it_to_learn_from() -> None:
     kept, held = hold_out(np.array([0, 0, 0, 1]), np.arange(4), 0.9, 1)
     assert 3 in kept
     assert len(held) == 2
+
+
+def test_clips_of_one_person_are_never_on_both_sides(cache: ClipCache) -> None:
+    people = [f"person {number % 5}" for number in range(50)]
+    kept, held = hold_out(np.arange(50) % 2, np.arange(50), 0.3, 1, people)
+    assert not {people[each] for each in kept} & {people[each] for each in held}
+    assert len(held) == 20  # two persons: the first does not suffice
+    with pytest.raises(ModelError, match="hold out"):
+        hold_out(np.arange(50) % 2, np.arange(50), 0.3, 1, ["one"] * 50)
+    assert persons(cache) is None  # DFEW does not tell
+    cache.dataset, cache.names = "videos", tuple(f"happy/anna/{number}.mp4" for number in range(20))
+    assert persons(cache) == ["anna"] * 20
+    cache.names = tuple(f"train/happy/{number}.mp4" for number in range(20))
+    assert persons(cache) is None
 
 
 def test_nothing_to_hold_out_is_an_error() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from realtime.chromium import chromium, find_chromium
 from realtime.picture.split_strip import strip_height
-from tests.test_browser import WATCH_PICTURES, new_page, watch
+from tests.test_browser import WATCH_PICTURES, agree, new_page, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 if find_chromium() is None and not os.environ.get("CI"):
@@ -145,7 +145,7 @@ def test_the_viewers_own_face_comes_back_annotated(run_program: Callable[..., st
     ):
         page.set_default_timeout(60_000)
         watch(page, url)
-        page.get_by_role("button", name="Turn the camera on").click()
+        agree(page)
         page.locator("#camera-on").wait_for()
         page.locator(".face").wait_for()
         page.evaluate(WATCH_PICTURES, 30)

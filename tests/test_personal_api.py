@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_one_line(
         (b"[" * 60_000, "application/json", 400),
         (b'{"face_id": NaN}', "application/json", 400),
         (b"{}", "text/plain", 415),
-        (b"{}", "application/json; charset=nonsense", 409),
+        (b"{}", "application/json; charset=nonsense", 415),
         (b"{" + b" " * 70_000 + b"}", "application/json", 413),
     ],
 )

@@ -13,21 +13,17 @@ import pytest
 import torch
 
 import models
+from realtime.bench.rest import Read, read_demo, rest_of, schedule, shown
 from realtime.build import ASSETS
-from realtime.capture.file import FileSource
-from realtime.capture.source import NoPicture
 from realtime.clock import now_ns, to_ns
 from realtime.errors import NotNowError, WeightsError
-from realtime.inference.calibration import RestCollector
-from realtime.inference.engine import Engine, Reading, Request
+from realtime.inference.engine import Engine, Reading
 from realtime.inference.lesson import Samples
 from realtime.inference.personal import fit
 from realtime.inference.scores import probabilities_of
 from realtime.persons import Persons
-from realtime.values import FloatArray, Frame, Observation, Quality
-from realtime.vision.landmarks import FaceMesh
-from realtime.vision.ring import CropRing, Window
-from realtime.vision.stage import VisionStage
+from realtime.values import FloatArray, Observation, Quality
+from realtime.vision.ring import Window
 from tests.faces import a_face
 from tests.small_models import small
 
@@ -363,28 +359,28 @@ def test_a_lesson_that_lacks_something_says_what_and_a_lost_face_ends_it(engine:
     assert persons.teaching()["state"] != "running"
 
 
+def test_everything_is_forgotten_where_nothing_is_read_any_more(engine: Engine) -> None:
+    persons, person = taught(engine)
+    person.show.t_ns = now_ns()
+    persons.calibrate(1)
+    person.show.run(1.2, 1, smiling_rest)
+    assert persons.calibration()["neutral"] is not None
+    persons.teach(1)
+    persons.forget()
+    assert persons.calibration() == made(engine).calibration()
+    assert persons.teaching() == made(engine).teaching()
+    scores = person.show.read(1, smiling_rest())
+    assert (scores.calibrated, scores.taught) == (False, False)
+
+
 # --- the demo clip -------------------------------------------------------------------------------------
 
-FPS, DEMO_SPAN_S = 15, 0.6
+DEMO_SPAN_S = 0.6
 # which expression each action stands for in the lesson: arbitrary, as a person's own faces may be
 STANDS_FOR = {
     "neutral": "neutral", "smile": "happy", "brows_raised_open_mouth": "surprise", "frown": "angry",
     "eye_closure": "sad", "yawn": "disgust", "turn_right": "fear",
 }  # fmt: skip
-
-
-def schedule() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((ASSETS / "demo" / "demo.json").read_text())["schedule"]
-    return found
-
-
-class Read:
-    """One window of the demo clip as the shipped model reads it."""
-
-    def __init__(self, window: Window, reading: Reading) -> None:
-        self.from_s, self.to_s = float(window.t_ns[0]) / 1e9, float(window.t_ns[-1]) / 1e9
-        self.reading, self.face = reading, window.face
-        self.window_ns = (int(window.t_ns[0]), int(window.t_ns[-1]))
 
 
 @pytest.fixture(scope="module")
@@ -394,34 +390,12 @@ def demo() -> tuple[Engine, list[Read]]:
         pytest.skip("no shipped weights")
     torch.set_num_threads(1)
     shipped = Engine(models.load_checkpoint(WEIGHTS), "cpu")
-    wanted = [(one["apex_start"], one["apex_end"]) for one in schedule() if one["action"] in STANDS_FOR]
-    rings: list[CropRing] = []
+    spans = [(one["apex_start"], one["apex_end"]) for one in schedule() if one["action"] in STANDS_FOR]
 
-    def make_ring(face_id: int) -> CropRing:
-        rings.append(CropRing(face_id, frames=shipped.spec.frames, span_s=DEMO_SPAN_S, gap_s=0.3))
-        return rings[-1]
+    def wanted(from_s: float, to_s: float) -> bool:
+        return any(low <= from_s and to_s <= high for low, high in spans)
 
-    found: list[Read] = []
-    source, last_ns = FileSource(ASSETS / "demo" / "demo.mp4", live=False), -1
-    with FaceMesh(1) as mesh:
-        vision = VisionStage(mesh, 1, make_ring)
-        number = 0
-        while (taken := source.read()) is not None:
-            assert not isinstance(taken, NoPicture)
-            image, t_ns = taken
-            if number % (30 // FPS) == 0 and t_ns < to_ns(35):
-                vision.process(Frame(number, t_ns, image))
-                window = rings[0].window(last_ns) if rings else None
-                if window is not None and any(
-                    low <= window.t_ns[0] / 1e9 and window.t_ns[-1] / 1e9 <= high for low, high in wanted
-                ):
-                    last_ns = window.grid_ns + to_ns(0.1)
-                    reading = shipped.read([Request(0, window, rings[0])])[0]
-                    assert reading is not None
-                    found.append(Read(window, reading))
-            number += 1
-    source.close()
-    return shipped, found
+    return shipped, read_demo(shipped, span_s=DEMO_SPAN_S, wanted=wanted, every=2, hop_s=0.1)
 
 
 def apex(reads: list[Read], action: str) -> list[list[Read]]:
@@ -433,25 +407,19 @@ def apex(reads: list[Read], action: str) -> list[list[Read]]:
     ]
 
 
+@pytest.mark.timeout(400)  # the fixture's work, on a busy machine
 def test_on_the_demo_clip_the_rest_reads_neutral_after_calibration_and_the_smile_still_happy(
     demo: tuple[Engine, list[Read]],
 ) -> None:
     shipped, reads = demo
     spec = shipped.spec
-    collector = RestCollector("head", spec, 0, seconds=2.95, span_s=DEMO_SPAN_S, hz=7.5)
-    for each in reads:
-        collector.take(each.window_ns, each.reading.logits, each.face.quality)
-    assert collector.neutral is not None, collector.message
-    neutral = collector.neutral
+    neutral = rest_of(reads, shipped, DEMO_SPAN_S)
 
-    def shown(action: str) -> Counter[str]:
-        found: Counter[str] = Counter()
-        for each in (one for showing in apex(reads, action) for one in showing):
-            scores = neutral.scores(each.reading.logits, spec).probabilities
-            found[spec.labels[int(scores.argmax())] if scores.max() >= 0.4 else "unsure"] += 1
-        return found
+    def after(action: str) -> Counter[str]:
+        own = [each for showing in apex(reads, action) for each in showing]
+        return shown([neutral.scores(each.reading.logits, spec) for each in own], spec.labels)
 
-    rest, smile = shown("neutral"), shown("smile")
+    rest, smile = after("neutral"), after("smile")
     assert (rest["neutral"] + rest["unsure"]) / rest.total() > 0.9, rest
     assert rest["neutral"] > rest["unsure"], rest
     assert smile["happy"] / smile.total() > 0.9, smile
@@ -459,6 +427,7 @@ def test_on_the_demo_clip_the_rest_reads_neutral_after_calibration_and_the_smile
     assert set(raw) == {"happy"}, "the clip's smile is one without calibration, too"
 
 
+@pytest.mark.timeout(400)
 def test_on_the_demo_clip_a_taught_head_reads_held_back_parts_of_each_action(
     demo: tuple[Engine, list[Read]],
 ) -> None:

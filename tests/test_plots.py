@@ -46,7 +46,7 @@ def test_a_plot_is_whole_xml_and_tells_what_it_shows() -> None:
         *flags(axis, [1, 1.1, 50], 100, numbers=True),
         line(axis, edges[:6], rows[:, 0], 100, 0, 1, "one"),
     ]
-    svg = ElementTree.fromstring(frame(axis, 'a "title" <x>', 100, body, y_ticks=((0, "0"), (1, "1"))))
+    svg = ElementTree.fromstring(frame(axis, 'a "title" <x>', 100, body, y_ticks=((0, "0"), (1, "1"))))[0]
     assert svg.attrib["aria-label"] == 'a "title" <x>'
     rects = [each.attrib["class"] for each in svg.iter("rect")]
     assert rects == ["c0", "c1", "unsure", "out"]

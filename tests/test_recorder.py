@@ -151,23 +151,23 @@ def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     assert bench.written()[-1]["dropped"] == 15
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a device that is always full")
 def test_a_disk_that_fails_ends_the_recording_and_keeps_what_was_written(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.recorder.start()
     bench.say(2)
     wait_for(lambda: bench.part().read_bytes().count(b"\n") == 3)
-    write = module._Session.write
-
-    def full(self: Any, event: dict[str, Any]) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module._Session, "write", full)
-    bench.say()
-    wait_for(lambda: bench.recorder.status()["state"] == "failed")
+    running = bench.recorder._running
+    assert running is not None
+    own = running.sink._file
+    with Path("/dev/full").open("w", buffering=1) as full:
+        monkeypatch.setattr(running.sink, "_file", full)
+        bench.say()
+        wait_for(lambda: bench.recorder.status()["state"] == "failed")
+    own.close()
     assert "No space left" in bench.recorder.status()["problem"]
     bench.say(3)
-    monkeypatch.setattr(module._Session, "write", write)
     bench.recorder.stop()
     (found,) = bench.recorder.sessions()
     assert (found["interrupted"], found["events"]) == (True, 2)

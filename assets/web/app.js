@@ -1,226 +1,373 @@
-// The page: wires the video, the results, the status line and the controls together.
+// The page: wires the video, the results, the status and the controls together.
 
-import { Camera } from "./camera.js";
-import { DriverPanel } from "./driver.js";
-import { Faces } from "./faces.js";
-import { Rate } from "./rate.js";
-import { COVERS, STATES, TEXT } from "./strings.js";
-import { Watcher } from "./watcher.js";
+import { Announcer } from "./logic/announcer.js";
+import { serverCameraOn } from "./logic/consent.js";
+import { percent } from "./logic/format.js";
+import { known, t } from "./logic/language.js";
+import { latency } from "./logic/latency.js";
+import { Rate } from "./logic/rate.js";
+import { ServerClock } from "./logic/serverclock.js";
+import { post } from "./net/api.js";
+import { Poll } from "./net/poll.js";
+import { Watcher } from "./net/watcher.js";
+import { get, localise, options, show, text, words } from "./view/dom.js";
+import { DriverPanel } from "./view/driver.js";
+import { Faces } from "./view/faces.js";
+import { Guide } from "./view/guide.js";
+import { Help } from "./view/help.js";
+import { Issm } from "./view/issm.js";
+import { listenForKeys } from "./view/keys.js";
+import { LAYERS, Layers } from "./view/layers.js";
+import * as looks from "./view/looks.js";
+import { Neutral } from "./view/neutral.js";
+import { Privacy, tellPurpose } from "./view/privacy.js";
+import { Recordings } from "./view/recordings.js";
+import { Session } from "./view/session.js";
+import { Sources } from "./view/sources.js";
+import { showFacts } from "./view/status.js";
+import { Tabs } from "./view/tabs.js";
+import { Teach } from "./view/teach.js";
+import { Timeline } from "./view/timeline.js";
 
+const RUNNING_MS = 250;
+const IDLE_MS = 3000;
 const STATUS_MS = 1000;
-const get = (id) => document.getElementById(id);
+const PICTURES_KEPT = 30;
+
+looks.startLanguage();
+localise(document);
 
 const video = get("video");
-const faces = new Faces(get("faces"), get("nobody"), get("face-template"));
-const driver = new DriverPanel(get("driver"), get("driver-template"), say);
+const announcer = new Announcer((line) => text(get("announce"), line));
+const clock = new ServerClock();
 const pictures = new Rate();
 const predictions = new Rate();
-const camera = new Camera((on) => {
-  get("camera-on").hidden = !on;
+const browserMs = []; // from a picture's last packet to its display, newest pictures
+let status = null;
+let figures = null; // of the connection
+let cameraOn = false;
+let recording = false;
+
+const timeline = new Timeline(get("past"), clock);
+const issm = new Issm(get("issm"), say);
+const driver = new DriverPanel(get("driver"), get("driver-template"), say);
+const faces = new Faces(get("faces"), get("face-template"), (list) => {
+  issm.faces(list);
+  timeline.faces(list);
+  offerFaces(list);
+  showNobody();
 });
 const watcher = new Watcher(video, showState, (result) => {
-  if (result.probabilities) predictions.mark();
+  if (typeof result.t === "number") clock.note(result.t, performance.now());
   if (driver.show(result)) return;
+  if (result.probabilities) predictions.mark();
   faces.show(result);
+  timeline.add(result);
+  issm.show(result);
 });
-let status = null;
-let changing = false; // a change of source is on its way
-let pending = false; // the camera was chosen here and is not allowed yet
-let declined = false;
-let missing = 0; // answers in a row that know of no sender while we send
+const layers = new Layers(get("layers"), changeView);
+const privacy = new Privacy(get("privacy"), changeView);
+const help = new Help(get("help"));
+const guide = new Guide(get("guide"));
+const neutral = new Neutral(get("neutral"), guide, (doing) => does(doing, polls.neutral), chosenFace);
+const teach = new Teach(get("teach"), guide, (doing) => does(doing, polls.teach), chosenFace);
+const session = new Session(
+  get("session"),
+  async (doing) => (await does(doing, polls.session)) && (await polls.recordings.now(), true),
+  answer,
+);
+const recordings = new Recordings(get("sessions"), (doing) => does(doing, polls.recordings), answer);
+const sources = new Sources({
+  say,
+  watching: () => watcher.running,
+  refresh: () => polls.status.now(),
+  onChange: showPills,
+  onSource: () => faces.clear(),
+});
+const tabs = new Tabs(get("tabs"), () => {
+  polls.session.now();
+  polls.recordings.now();
+  showStatus();
+});
+const offered = { personal: { neutral: false, teach: false }, session: false };
+
+const polls = {
+  status: new Poll("/api/status", takeStatus, () => takeStatus(null)),
+  neutral: new Poll("/api/calibration", (state) => {
+    neutral.show(state);
+    offerPersonal("neutral", state !== null);
+    return state?.state === "running" ? RUNNING_MS : IDLE_MS;
+  }),
+  teach: new Poll("/api/teach", (state) => {
+    teach.show(state);
+    offerPersonal("teach", state !== null);
+    return ["running", "fitting"].includes(state?.state) ? RUNNING_MS : IDLE_MS;
+  }),
+  session: new Poll("/api/session", (state) => {
+    session.show(state);
+    offered.session = state !== null;
+    recording = state?.state === "recording";
+    if (state) timeline.annotate({ ...state, recording });
+    showPills();
+    offerTabs();
+    return recording && tabs.chosen === "session" ? STATUS_MS : IDLE_MS;
+  }),
+  recordings: new Poll("/api/sessions", (state) => {
+    recordings.show(state?.sessions ?? []);
+    return tabs.chosen === "session" ? 5 * STATUS_MS : 10 * IDLE_MS;
+  }),
+};
+
+// -- the connection ---------------------------------------------------------------------------------
 
 function showState(state, why) {
   const pill = get("state");
-  pill.textContent = STATES[state];
+  const before = pill.dataset.state;
+  words(pill, `state.${state}`);
   pill.dataset.state = state;
   document.body.dataset.state = state;
-  get("cover").textContent = COVERS[state];
+  words(get("cover"), `cover.${state}`);
   get("screen").dataset.state = state;
-  get("toggle").textContent = watcher.running ? TEXT.stop : TEXT.start;
-  if (state !== "live") {
+  words(get("toggle"), watcher.running ? "watch.stop" : "watch.start");
+  if (state !== before && state !== "connecting") announcer.tell(t(`announce.${state}`));
+  if (state === "live") {
+    clock.reset();
+    for (const each of Object.values(polls)) each.start();
+  } else {
     faces.clear();
     driver.clear(state === "stopped");
+    guide.hide(neutral);
+    guide.hide(teach);
     pictures.clear();
     predictions.clear();
+    browserMs.length = 0;
+    figures = null;
+    if (state === "stopped") timeline.clear();
   }
-  if (why) say(why.status === 503 ? TEXT.full : TEXT.refused(why.message));
+  const told = { 401: "access", 503: "full" }[why?.status];
+  if (why) say(told ? t(told) : t("refused", { why: why.message }));
   else if (state === "live") say("");
+  showStatus();
 }
 
-function say(line) {
-  get("message").textContent = line;
+async function takeStatus(answered) {
+  status = answered;
+  if (status) watcher.retryNow();
+  figures = watcher.running ? await watcher.figures() : null;
+  await sources.update(status);
+  showStatus();
+  return STATUS_MS;
 }
 
 function eachPicture() {
-  video.requestVideoFrameCallback((now) => {
+  video.requestVideoFrameCallback((now, { receiveTime, expectedDisplayTime }) => {
     pictures.mark(now);
     watcher.pictureShown();
+    if (receiveTime !== undefined && expectedDisplayTime > receiveTime) {
+      browserMs.push(expectedDisplayTime - receiveTime);
+      if (browserMs.length > PICTURES_KEPT) browserMs.shift();
+    }
     eachPicture();
   });
 }
 
-async function json(path, options) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(5000), ...options });
-  if (!response.ok) throw new Error((await response.text()).trim());
-  return response.json();
-}
+// -- what is shown ----------------------------------------------------------------------------------
 
-async function refreshStatus() {
-  try {
-    status = await json("/api/status");
-    watcher.retryNow();
-  } catch {
-    status = null;
-  }
-  if (status && get("source").disabled) await refreshSources();
-  const current = status?.source?.source;
-  const select = get("source");
-  if (current !== undefined && !pending && document.activeElement !== select) {
-    if ([...select.options].some((each) => each.value === current)) select.value = current;
-  }
-  if (current !== undefined && !changing) superviseCamera(current, status.senders.length);
-  showConsent();
-  showFacts();
-}
-
-// The camera goes off when the source becomes another, and is sent again when its connection was lost.
-function superviseCamera(current, senders) {
-  if (!camera.on) return;
-  if (current !== "browser") return camera.close();
-  missing = senders ? 0 : missing + 1;
-  if (missing >= 2) {
-    missing = 0;
-    camera.send().catch(() => {});
-  }
-}
-
-function showConsent() {
-  const wanted = status?.source?.source === "browser" && !status.senders.length && !declined && !changing;
-  get("consent").hidden = !watcher.running || camera.on || !(pending || wanted);
-}
-
-async function refreshSources() {
-  try {
-    const { sources } = await json("/api/sources");
-    const select = get("source");
-    select.replaceChildren(...sources.map((each) => new Option(each.name, each.source)));
-    select.disabled = sources.length === 0;
-  } catch {
-    get("source").disabled = true;
-  }
-}
-
-function showFacts() {
-  const { model, source, viewers, profile } = status ?? {};
+function showStatus() {
+  const { profile, model, view = null } = status ?? {};
   driver.choose(profile === "driver");
-  get("nobody").classList.toggle("unused", profile === "driver" && !model);
-  const delay = status?.latency_ms?.frame_to_picture?.median;
+  layers.show(view, status !== null);
+  if (view) {
+    privacy.show(view, faces.faces);
+    tellPurpose(document.querySelector(".purpose"), status.consent);
+  }
+  issm.offer(model?.frames ?? null, Boolean(view && model));
+  showNobody();
+  offerTabs();
+  showPills();
+  if (tabs.chosen !== "status") return;
   const running = watcher.running;
-  const lost = source?.state === "lost" ? ` (${TEXT.cameraLost})` : "";
-  const facts = [
-    [TEXT.picture, running && pictures.perSecond() ? TEXT.fps(pictures.perSecond()) : TEXT.unknown],
-    [TEXT.predictions, running && predictions.perSecond() ? TEXT.perSecond(predictions.perSecond()) : TEXT.unknown],
-    [TEXT.source, source ? `${source.name}${lost}` : TEXT.unknown],
-    [TEXT.model, model ? [model.name, model.device].filter(Boolean).join(", ") : TEXT.unknown],
-    [TEXT.viewers, viewers ? String(viewers.now) : TEXT.unknown],
-    [TEXT.delay, running && delay !== undefined ? TEXT.ms(delay) : TEXT.unknown],
-  ];
-  const items = facts.map(([name, value]) => fact(name, value));
-  if (status?.keeps_up === false) items[1].lastElementChild.append(note(TEXT.tooSlow));
-  if (model && model.trained === false) items[3].lastElementChild.append(note(TEXT.untrained));
-  get("facts").replaceChildren(...items);
+  const here = {
+    running,
+    fps: pictures.perSecond(),
+    hz: predictions.perSecond(),
+    latency: running ? latency(status, figures?.roundTripMs ?? null, browserMs) : null,
+    dropped: figures?.dropped ?? 0,
+  };
+  showFacts(get("facts"), status, here, hintsNow());
 }
 
-function fact(name, value) {
-  const item = document.createElement("div");
-  const term = document.createElement("dt");
-  const text = document.createElement("dd");
-  term.textContent = name;
-  text.textContent = value;
-  item.append(term, text);
-  return item;
+function hintsNow() {
+  return [...new Set(faces.fresh.flatMap((each) => each.quality?.hints ?? []))];
 }
 
-function note(text) {
-  const element = document.createElement("em");
-  element.textContent = text;
-  return element;
+function showNobody() {
+  const { model, profile, consent, faces: tracked = 0 } = status ?? {};
+  const off = Boolean(status) && !model;
+  const forbidden = off && consent && !consent.expressions;
+  show(get("expressions-off"), off && (profile !== "driver" || forbidden));
+  if (off) {
+    const lines = [t("expressions.off"), forbidden ? t("purpose.off") : "", t("faces.tracked", { count: tracked })];
+    text(get("expressions-off"), lines.filter(Boolean).join(" "));
+  }
+  const live = document.body.dataset.state === "live";
+  show(get("nobody"), live && !off && faces.faces.length === 0);
+  words(get("nobody"), tracked ? "nobody.waiting" : "nobody");
 }
 
-async function chooseSource(text) {
-  changing = true;
-  say("");
+function showPills() {
+  const on = watcher.running && (sources.cameraOn || serverCameraOn(status));
+  if (on !== cameraOn) announcer.tell(t(on ? "announce.cameraOn" : "announce.cameraOff"));
+  cameraOn = on;
+  show(get("camera-on"), on);
+  const stores = recording && watcher.running;
+  if (stores === get("recording-on").hidden) {
+    announcer.tell(t(stores ? "announce.recording" : "announce.notRecording"));
+    show(get("recording-on"), stores);
+  }
+}
+
+function offerPersonal(name, is) {
+  offered.personal[name] = is;
+  offerTabs();
+}
+
+function offerTabs() {
+  if (!status) return; // the tabs stay while the server is away
+  const reads = Boolean(status?.model);
+  tabs.offer("personal", reads && (offered.personal.neutral || offered.personal.teach));
+  tabs.offer("session", offered.session);
+  tabs.offer("privacy", Boolean(status?.view));
+}
+
+function offerFaces(list) {
+  const select = get("which").querySelector("select");
+  show(get("which"), list.length > 1);
+  options(select, [["", t("which.largest")], ...list.map((face) => [String(face), t("face", { face })])]);
+}
+
+function chosenFace() {
+  const { value } = get("which").querySelector("select");
+  return value === "" ? null : Number(value);
+}
+
+// -- what is done -----------------------------------------------------------------------------------
+
+function say(line) {
+  text(get("message"), line);
+}
+
+// Says what was done, to the eye and, at once, to screen readers.
+function answer(line) {
+  announcer.answer(line);
+}
+
+/** Carries out a request; what fails is told. Then the state is read again. True if it was done. */
+async function does(doing, poll) {
+  let done = true;
   try {
-    await json("/api/source", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ source: text }),
-      signal: AbortSignal.timeout(15000),
-    });
-    if (text === "browser") await camera.send();
-    else camera.close();
-    faces.clear();
+    await doing();
+    say("");
   } catch (error) {
-    camera.close();
-    say(TEXT.sourceFailed(error.message));
+    done = false;
+    say(t("failed", { why: error.message }));
   }
-  changing = false;
-  await refreshStatus();
+  await poll.now();
+  return done;
 }
 
-async function turnCameraOn() {
-  try {
-    await camera.open();
-    await chooseSource("browser");
-  } catch (error) {
-    say(error.name === "NotAllowedError" ? TEXT.cameraDenied : TEXT.cameraFailed(error.message));
-    declined = true;
-  }
-  pending = false;
-  await refreshStatus();
+async function changeView(changes) {
+  await does(async () => {
+    const view = await post("/api/view", changes);
+    if (status) status.view = view;
+    showStatus();
+  }, polls.status);
 }
 
-get("toggle").addEventListener("click", () => {
-  if (watcher.running) {
-    watcher.stop();
-    camera.close();
-    pending = false;
-  } else {
-    declined = false;
-    watcher.start();
-  }
-  showConsent();
-  showFacts();
-});
+function sayReading() {
+  const lines = faces.fresh.map(({ face, label, confidence }) =>
+    label === "unsure"
+      ? t("announce.unsure", { face })
+      : t("announce.face", { face, label: known("label", label), confidence: percent(confidence) }),
+  );
+  answer(lines.join(" ") || t("announce.nobody"));
+}
 
-get("source").addEventListener("change", ({ target }) => {
-  pending = target.value === "browser";
-  declined = false;
-  target.blur();
-  showConsent();
-  if (pending) get("camera-yes").focus();
-  else chooseSource(target.value);
-});
-get("camera-yes").addEventListener("click", turnCameraOn);
-get("camera-no").addEventListener("click", () => {
-  pending = false;
-  declined = true;
-  showConsent(); // at once, not with the next answer of the server
-  refreshStatus();
-});
+function toggleWatching() {
+  if (watcher.running) watcher.stop();
+  else watcher.start();
+  sources.watched(watcher.running);
+  showStatus();
+}
+
+async function toggleFullscreen() {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await get("screen").requestFullscreen();
+}
+
+async function togglePip() {
+  if (document.pictureInPictureElement) await document.exitPictureInPicture();
+  else await video.requestPictureInPicture();
+}
+
+function changeTheme() {
+  const name = `theme.${looks.nextTheme()}`;
+  for (const each of ["tTitle", "tLabel"]) get("theme").dataset[each] = name;
+  localise(document.querySelector(".prefs"));
+  timeline.refit();
+}
+
+function changeLanguage() {
+  looks.nextLanguage();
+  localise(document);
+  get("language").textContent = document.documentElement.lang === "de" ? "EN" : "DE";
+  for (const each of [faces, issm, layers, timeline, sources]) each.relabel();
+  offerFaces(faces.faces);
+  showStatus();
+  for (const each of Object.values(polls)) each.now();
+}
+
+const tried = (doing) => () => doing().catch((error) => say(t("failed", { why: error.message })));
+const actions = {
+  watch: toggleWatching,
+  fullscreen: tried(toggleFullscreen),
+  pip: tried(togglePip),
+  ...Object.fromEntries(LAYERS.map((name) => [name, () => layers.toggle(name)])),
+  say: sayReading,
+  record: () => tabs.choose("session", true),
+  neutral: () => tabs.choose("personal", true),
+  marker: () => session.mark(""),
+  digit: (digit) => session.mark(t("session.markerKey", { number: digit })),
+  exclude: () => session.exclude(),
+  theme: changeTheme,
+  language: changeLanguage,
+  help: () => help.toggle(),
+};
+
+get("toggle").addEventListener("click", actions.watch);
+get("fullscreen").addEventListener("click", actions.fullscreen);
+get("pip").addEventListener("click", actions.pip);
+get("theme").addEventListener("click", actions.theme);
+get("language").addEventListener("click", actions.language);
+get("help-open").addEventListener("click", actions.help);
+listenForKeys(() => help.keysWork, actions);
+show(get("pip"), Boolean(document.pictureInPictureEnabled));
+get("language").textContent = document.documentElement.lang === "de" ? "EN" : "DE";
+for (const each of ["tTitle", "tLabel"]) get("theme").dataset[each] = `theme.${looks.theme()}`;
+localise(document.querySelector(".prefs"));
 
 video.addEventListener("resize", () => {
   if (video.videoWidth) get("screen").style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`;
 });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => timeline.refit());
 document.addEventListener("visibilitychange", () => watcher.pictureShown());
 window.addEventListener("online", () => watcher.retryNow());
 window.addEventListener("pagehide", () => {
   watcher.stop();
-  camera.close();
+  sources.close();
 });
 window.addEventListener("pageshow", ({ persisted }) => persisted && watcher.start());
 
 eachPicture();
-setInterval(refreshStatus, STATUS_MS);
 watcher.start();
-refreshStatus();
+polls.status.start();

@@ -41,16 +41,14 @@ class FaceSearcher:
     """The live face mesh, and the one for photographs that also finds faces cut at the border."""
 
     def __init__(self) -> None:
-        self._mesh = FaceMesh(MAX_FACES)
         self._still: Finder | None = None
 
     def follow(self, frames: Iterator[MediaFrame]) -> Iterator[Sighting]:
         """See Searcher."""
-        blank = np.zeros((64, 64, 3), np.uint8)
-        for _ in range(2):
-            self._mesh.find(blank)  # nothing to follow from the clip before
-        for frame in frames:
-            yield self._mesh.find(np.ascontiguousarray(frame.image))
+        # a new mesh for each clip, 50 ms, so that a crop never hangs on the clip before
+        with FaceMesh(MAX_FACES) as mesh:
+            for frame in frames:
+                yield mesh.find(np.ascontiguousarray(frame.image))
 
     def search(self, frames: Iterator[MediaFrame]) -> Iterator[Sighting]:
         """See Searcher."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.errors import ModelError
-from models.training.clip_cache import ClipCache, Index
+from models.training.clip_cache import PARTS, ClipCache, Index
 from models.training.recipe import Validation
 
 
@@ -26,14 +27,27 @@ class Fold:
     test: Index
 
 
-def hold_out(targets: Index, indices: Index, share: float, seed: int) -> tuple[Index, Index]:
-    """Divides clips at random, each class alike.
+def persons(cache: ClipCache) -> list[str] | None:
+    """Whose clip each is, where the data set tells: a user's own videos, as LABEL/PERSON/FILE."""
+    parts = [name.split("/") for name in cache.names]
+    parts = [each[1:] if each[0] in PARTS else each for each in parts]  # ROOT/train/LABEL/...
+    if cache.dataset != "videos" or not all(len(each) == 3 for each in parts):
+        return None
+    return [each[-2] for each in parts]
+
+
+def hold_out(
+    targets: Index, indices: Index, share: float, seed: int, sources: Sequence[str] | None = None
+) -> tuple[Index, Index]:
+    """Divides clips at random: whole sources where they are known, else each class alike.
 
     Args:
         targets: of the whole cache.
         indices: to divide.
         share: of each class that is held out, rounded; a class keeps at least one clip to learn from.
+            With sources: of all clips, exceeded by less than one source; one source is left to learn from.
         seed: of the choice.
+        sources: of the whole cache: persons, films; clips of one are never on both sides.
 
     Returns:
         kept and held-out indices, rising.
@@ -42,10 +56,16 @@ def hold_out(targets: Index, indices: Index, share: float, seed: int) -> tuple[I
         ModelError: nothing would be held out.
     """
     random = np.random.default_rng(seed)
-    held = []
-    for label in np.unique(targets[indices]):
-        mine = random.permutation(indices[targets[indices] == label])
-        held.append(mine[: min(round(share * len(mine)), len(mine) - 1)])
+    held = [np.zeros(0, np.int64)]
+    if sources is not None:
+        source = np.array(sources)[indices]
+        for name in random.permutation(np.unique(source))[:-1]:
+            if sum(map(len, held)) < share * len(indices):
+                held.append(indices[source == name])
+    else:
+        for label in np.unique(targets[indices]):
+            mine = random.permutation(indices[targets[indices] == label])
+            held.append(mine[: min(round(share * len(mine)), len(mine) - 1)])
     chosen = np.sort(np.concatenate(held))
     if not len(chosen):
         raise ModelError(
@@ -65,5 +85,5 @@ def divide(cache: ClipCache, fold: str, settings: Validation, seed: int) -> Fold
         return Fold(train, test, test)
     if settings.share == 0:
         return Fold(train, np.zeros(0, np.int64), test)
-    kept, held = hold_out(cache.targets, train, settings.share, seed)
+    kept, held = hold_out(cache.targets, train, settings.share, seed, persons(cache))
     return Fold(kept, held, test)

@@ -93,10 +93,13 @@ def load_prepared(path: str | os.PathLike[str]) -> Prepared:
             f"{path}: expected prepared pictures (python -m models.training.prepare), got no file"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return Prepared(**{name: file[name] for name in _FIELDS})
-    except (KeyError, ValueError, OSError) as error:
-        raise ModelError(f"{path}: expected prepared pictures, got: {error}") from None
+    except ModelError:
+        raise
+    except Exception as error:  # numpy's readers let any error of their parsers through
+        got = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(f"{path}: expected prepared pictures, got: {got}") from None
 
 
 def join(parts: list[Prepared]) -> Prepared:

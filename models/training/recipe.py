@@ -177,8 +177,8 @@ class Validation:
     Attributes:
         on: "held-out": a share of the training fold, never trained on; "test": the test fold, as the
             papers do, which flatters; "none": the last epoch is taken.
-        share: of the training fold that is held out, of each class alike; also with "none", when above 0,
-            for temperature and intensity.
+        share: of the training fold that is held out, whole persons where the data tell, else of each class
+            alike; also with "none", when above 0, for temperature and intensity.
         every: epochs between two looks.
         stop_above: training ends when the accuracy exceeds this; 0: never.
     """

@@ -144,7 +144,12 @@ class FileSource:
 
 def check_file(path: Path) -> None:
     """Raises SourceError unless `path` is a readable file that is not empty."""
-    if not path.exists():
+    try:
+        exists = path.exists()
+    except (OSError, ValueError) as error:  # a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{str(path)[:200]!r}: expected a video file, got: {reason}") from None
+    if not exists:
         raise SourceError(f"{path}: expected a video file, got no such file")
     if path.is_dir():
         raise SourceError(f"{path}: expected a video file, got a directory")

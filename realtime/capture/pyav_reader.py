@@ -51,8 +51,11 @@ class MediaReader:
             kinds = ", ".join(sorted({each.type for each in container.streams})) or "nothing"
             container.close()
             raise SourceError(f"{name}: expected a video stream, got only {kinds}")
-        self._container: InputContainer | None = container
         self._stream = container.streams.video[0]
+        if getattr(self._stream, "codec_context", None) is None:
+            container.close()
+            raise SourceError(f"{name}: expected a video of a known codec, got an unknown one")
+        self._container: InputContainer | None = container
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.interval_ns = to_ns(1 / float(rate or FALLBACK_FPS))
         self.duration_ns = None if container.duration is None else container.duration * 1000

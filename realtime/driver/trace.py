@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from realtime.driver.measure import FaceMeasure
 from realtime.errors import ConfigError
 from realtime.files import replacing
 from realtime.values import Quality
+
+T = TypeVar("T")
+LARGEST = 1e18  # a time in ns, of thirty years
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,19 @@ def read(path: Path) -> Trace:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         head, rows = json.loads(lines[0]), [_from_json(json.loads(line)) for line in lines[1:] if line]
+        if any(after.t_ns <= before.t_ns for before, after in itertools.pairwise(rows)):
+            raise ValueError("times that do not rise")
         return Trace(
-            head["trace"],
+            _text(head["trace"]),
             rows,
-            [Expected(**each) for each in head["expected"]],
-            [(word, t_s) for word, t_s in head.get("words", [])],
+            [_made(Expected, each) for each in head["expected"]],
+            [(_text(word), _number(t_s)) for word, t_s in head.get("words", [])],
         )
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"trace {path}: expected a readable file, got: {error}") from None
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ConfigError(f"trace {path}: expected JSON lines as README describes, got: {error!r}") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        got = " ".join(repr(error).split())[:300]
+        raise ConfigError(f"trace {path}: expected JSON lines as README describes, got: {got}") from None
 
 
 def _to_json(row: Row) -> dict[str, Any]:
@@ -97,5 +105,31 @@ def _from_json(values: dict[str, Any]) -> Row:
     faces = []
     for each in values["faces"]:
         quality = {**each["quality"], "hints": tuple(each["quality"].get("hints", ()))}
-        faces.append((FaceMeasure(**each["measure"]), Quality(**quality)))
-    return Row(int(values["t_ns"]), tuple(faces), values.get("speed_kmh"))
+        faces.append((_made(FaceMeasure, each["measure"]), _made(Quality, quality)))
+    speed_kmh = values.get("speed_kmh")
+    t_ns = int(_number(values["t_ns"]))
+    return Row(t_ns, tuple(faces), None if speed_kmh is None else _number(speed_kmh))
+
+
+def _made(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass of numbers, texts and tuples of texts, each of the type that its field has."""
+    hints = typing.get_type_hints(kind)
+    checks = {float: _number, int: lambda value: int(_number(value)), str: _text}
+    checked = {
+        name: tuple(map(_text, value)) if isinstance(value, tuple) else checks[hints[name]](value)
+        for name, value in values.items()
+    }
+    return kind(**checked)
+
+
+def _number(value: Any) -> Any:
+    """The number, if it is one that a measure or a time can have."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST:
+        raise ValueError(f"expected a number up to {LARGEST:g}, got {str(value)[:40]}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {str(value)[:40]}")
+    return value

@@ -43,19 +43,21 @@ class Binding:
     def observe(self, observation: Observation) -> None:
         """Takes what vision found in a frame."""
         faces, t_ns = observation.faces, observation.t_ns
+        hidden = 0 if observation.guard is None else len(observation.guard.hidden)
+        crowded = len(faces) + hidden > 1  # faces that are hidden and not read are somebody, too
         if self.face_id is not None:
             own = _find(faces, self.face_id)
             if own is not None:
                 self._box, self._seen_ns = own.box_xyxy, t_ns
-                if len(faces) > 1:
+                if crowded:
                     self._box = None  # with others in view, a face that comes back may be theirs
             elif self.face_id in observation.lost:
                 self.face_id = None
-            elif faces:
+            elif faces or hidden:
                 self._box = None  # somebody else is there while this face is not
         if self.face_id is not None or not faces:
             return
-        lone = faces[0] if len(faces) == 1 else None
+        lone = None if crowded else faces[0]
         if lone is None:
             self._box = None
         elif self._any_lone:

@@ -292,12 +292,15 @@ def make_engine(
     """
     wanted = model or DEFAULT_MODEL
     path = Path(weights) if weights else weights_folder / f"{wanted}.safetensors"
-    if weights and not path.is_file():
-        path = weights_folder / f"{weights}.safetensors"
-        if not path.is_file():
-            raise WeightsError(f"weights: expected a safetensors file or a shipped name, got {weights!r}")
+    if weights and not _is_file(path):
+        # a name is one of that folder, and leads nowhere else
+        path = weights_folder / f"{Path(weights).name}.safetensors"
+        if Path(weights).name != weights or not _is_file(path):
+            raise WeightsError(
+                f"weights: expected a safetensors file or a shipped name, got {weights[:200]!r}"
+            )
     try:
-        if path.is_file():
+        if _is_file(path):
             network = models.load_checkpoint(path)
             if model and network.spec.name != model:
                 raise WeightsError(f"weights {path}: expected weights of {model}, got {network.spec.name}")
@@ -307,3 +310,10 @@ def make_engine(
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
     return Engine(network, device, precision)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -227,3 +227,21 @@ def unread_bytes(connection: RTCPeerConnection) -> int:
     if sctp is None:
         return 0
     return sum(len(chunk.user_data) for each in sctp._inbound_streams.values() for chunk in each.reassembly)
+
+
+async def close(connection: RTCPeerConnection) -> None:
+    """Closes a connection even where an odd offer has left it half made, which aiortc cannot."""
+    try:
+        await connection.close()
+    except Exception as error:
+        log.warning("connection did not close in order: %s: %s", type(error).__name__, error)
+        parts = vars(connection)
+        for transports in ("_RTCPeerConnection__dtlsTransports", "_RTCPeerConnection__iceTransports"):
+            for each in parts[transports]:
+                await each.stop()
+
+
+def is_connection_task(task: object) -> bool:
+    """Whether a task is aiortc's or aioice's own: what a stranger sent ended it, and no bug of ours."""
+    code = getattr(getattr(task, "get_coro", lambda: None)(), "cr_code", None)
+    return code is not None and any(part in code.co_filename for part in ("aiortc", "aioice"))

@@ -30,6 +30,7 @@ from realtime.serving.access import Access
 from realtime.serving.body import body_reader, largest_body
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
+from realtime.serving.expect import refuse_odd_expectations
 from realtime.serving.hub import Hub
 from realtime.serving.ice_servers import link_headers
 from realtime.serving.limits import Buckets
@@ -127,6 +128,7 @@ class Server:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(http_log.on_loop_error)
         executor = ThreadPoolExecutor(BLOCKING_CALLS, thread_name_prefix="server-call")
         context = Context(
             served=self._served,
@@ -205,6 +207,7 @@ def build(context: Context) -> web.Application:
     )
     app[CONTEXT] = context
     app.on_response_prepare.append(header_adder(context.access))
+    refuse_odd_expectations(app.router)
     entrance.add_routes(app.router)
     openapi.add_routes(app.router)
     signalling.add_routes(app.router)

@@ -42,7 +42,7 @@ def body_reader(config: Config) -> Middleware:
             return response
         except web.HTTPRequestEntityTooLarge:
             return refuse(413, too_large)
-        except (web.RequestPayloadError, HttpProcessingError, ValueError):
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError, ValueError):
             return refuse(400, "body: expected one that is complete and well formed")
         if len(data) > limit:
             return refuse(413, too_large)

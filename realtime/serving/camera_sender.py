@@ -118,7 +118,7 @@ class CameraSender:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
         self._worker.request_stop()
-        await self._connection.close()
+        await internals.close(self._connection)
         self._worker.stop()
 
     def _on_track(self, track: MediaStreamTrack) -> None:

@@ -1,10 +1,14 @@
-"""What the HTTP server logs: our own failures with their tracebacks, and not the nonsense of strangers."""
+"""What the server logs: our own failures with tracebacks, and one line for the nonsense of strangers."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 from aiohttp.http_exceptions import HttpProcessingError
+
+from realtime.serving.aiortc_internals import is_connection_task
 
 log = logging.getLogger(__name__)
 
@@ -16,3 +20,12 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 # aiohttp logs a traceback for every request that is no HTTP, which anybody could fill a disk with
 log.addFilter(_is_ours)
+
+
+def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Logs what nobody caught on the loop; for `set_exception_handler`."""
+    error = context.get("exception")
+    if error is not None and is_connection_task(context.get("future") or context.get("task")):
+        log.warning("a connection failed: %s: %s", type(error).__name__, " ".join(str(error).split())[:200])
+    else:
+        loop.default_exception_handler(context)

@@ -11,6 +11,7 @@ from aiortc import sdp
 from realtime.serving.aiortc_internals import common_video_codecs, parse_offer
 from realtime.serving.candidates import everyone, keep_usable
 from realtime.serving.encoder import CODECS, Codec
+from realtime.serving.offer_parts import check_parts
 
 Role = Literal["watch", "send"]
 # What the other side must offer to do for us to be able to do our part.
@@ -71,6 +72,7 @@ def read_offer(
     if len(videos) != 1 or others:
         kinds = [media.kind for media in parsed.media]
         raise UnfitError(f"expected an offer with one video section and no other media, got {kinds}")
+    check_parts(parsed)
     direction = videos[0].direction or "sendrecv"
     if direction not in DIRECTIONS[role]:
         raise UnfitError(f"expected a video section that is {DIRECTIONS[role][0]}, got {direction}")

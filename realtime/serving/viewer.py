@@ -122,7 +122,7 @@ class Viewer:
             self._closed = True
             self._broadcast.unlisten(self._send_result)
             self._broadcast.leave(self._track)
-            await self._connection.close()
+            await internals.close(self._connection)
 
     def _on_keyframe_request(self) -> None:
         self._broadcast.request_keyframe(self._track.codec)

@@ -67,6 +67,8 @@ def frame(
         times: whether times stand below.
     """
     parts = [
+        # a narrow screen scrolls it, by keys as well
+        f'<figure class="wide" tabindex="0" aria-label="{text(title)}">'
         f'<svg viewBox="0 0 {WIDTH} {height + (30 if times else 12)}" role="img" '
         f'aria-label="{text(title)}"><g transform="translate(0 8)">'
     ]
@@ -83,7 +85,7 @@ def frame(
             parts.append(
                 f'<text class="tick" x="{x:.1f}" y="{height + 16}" text-anchor="middle">{clock(tick)}</text>'
             )
-    return "".join([*parts, *body, "</g></svg>"])
+    return "".join([*parts, *body, "</g></svg></figure>"])
 
 
 def bands(axis: TimeAxis, ranges: Sequence[tuple[float, float]], height: int) -> list[str]:

@@ -271,7 +271,7 @@ class Recorder:
                 running.queue.append(figures)
         try:
             self._drain(running)
-        except OSError as error:
+        except (OSError, OutputError) as error:
             self._fail(error)
 
     def _drain(self, running: _Running) -> None:
@@ -282,9 +282,9 @@ class Recorder:
             running.events += 1
         running.sink.flush()
 
-    def _fail(self, error: OSError) -> None:
+    def _fail(self, error: OSError | OutputError) -> None:
         """A full disk ends the recording, not the program."""
-        self._problem = f"recording stopped: {error.strerror or error}"
+        self._problem = f"recording stopped: {error}"
         log.error("%s", self._problem)
         if self._worker is not None:
             self._worker.request_stop()
@@ -300,8 +300,8 @@ class Recorder:
                 t = to_s(now_ns() - self._origin_ns)
                 running.sink.write(session_end(t, running.session, seconds, running.events, running.dropped))
                 running.sink.__exit__(None, None, None)
-        except OSError as error:
-            self._problem = f"recording stopped: {error.strerror or error}"
+        except (OSError, OutputError) as error:
+            self._problem = f"recording stopped: {error}"
             log.error("%s", self._problem)
         if self._problem:
             running.sink.abandon()

@@ -33,6 +33,11 @@ from realtime.session.report_style import policy, style_sheet
 
 MOST_FACES = 8
 MOST_ROWS = 200
+DROPS = {
+    "source": "pictures dropped at the source",
+    "vision": "pictures that face tracking skipped",
+    "composer": "pictures that painting skipped",
+}
 
 
 def build(recording: Recording, name: str) -> str:
@@ -236,7 +241,7 @@ def _figures(recording: Recording, axis: TimeAxis) -> str:
                           ("prediction_hz", "readings"))
     )  # fmt: skip
     drops = "".join(
-        f"<tr><td>dropped before {text(key)}</td><td>{_grown(figures, ('drops', key)):.0f}</td></tr>"
+        f"<tr><td>{text(DROPS.get(key, key))}</td><td>{_grown(figures, ('drops', key)):.0f}</td></tr>"
         for key in (figures[-1].get("drops") or {})
     )
     return (

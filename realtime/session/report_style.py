@@ -19,9 +19,11 @@ OTHERS = ("#7a5195", "#bc5090", "#ef5675", "#ff764a", "#4c9f70", "#845ec2", "#b3
 
 STYLE = """
 :root { color-scheme: light dark; --bg: #f4f5f2; --card: #fff; --ink: #1d2524; --soft: #5a6664;
-  --line: #dfe2dc; --track: #e6eae6; --unsure: #c9d0cc; }
+  --line: #dfe2dc; --track: #e6eae6; --unsure: #c9d0cc;
+  --one: #0d7377; --two: #c25100; --three: #8a5bb5; }
 @media (prefers-color-scheme: dark) { :root { --bg: #111615; --card: #1a2120; --ink: #e8eeec;
-  --soft: #9daba8; --line: #2b3533; --track: #28312f; --unsure: #4a5553; } }
+  --soft: #9daba8; --line: #2b3533; --track: #28312f; --unsure: #4a5553;
+  --one: #4fc0b5; --two: #ff9a4a; --three: #c3a0ea; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 24px clamp(12px, 3vw, 32px) 48px; max-width: 1060px;
   background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
@@ -39,7 +41,9 @@ svg text.name { fill: var(--ink); font-size: 13px; } svg text.number { fill: var
 .hatch { stroke: var(--soft); stroke-width: 2; opacity: .55; }
 .mark { stroke: var(--ink); stroke-dasharray: 4 3; opacity: .7; } .flag { fill: var(--ink); }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.one { stroke: #0d7377; } .two { stroke: #d55e00; stroke-dasharray: 6 4; } .three { stroke: #8a5bb5; }
+.one { stroke: var(--one); } .two { stroke: var(--two); stroke-dasharray: 6 4; }
+.three { stroke: var(--three); }
+.wide { margin: 0; overflow-x: auto; } .wide svg { min-width: 620px; }
 .key { display: flex; flex-wrap: wrap; gap: 4px 16px; padding: 0; margin: 6px 0; list-style: none;
   font-size: 13px; } .key svg { width: 22px; height: 12px; display: inline-block; margin-right: 6px; }
 table { border-collapse: collapse; margin: 4px 0 12px; font-size: 14px; font-variant-numeric: tabular-nums; }

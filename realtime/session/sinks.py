@@ -36,7 +36,11 @@ class _Finished:
     """A file that appears under its name only when it is complete; until then it has a `.part` name."""
 
     def __init__(self, path: Path) -> None:
-        if path.is_dir() or not path.parent.is_dir():
+        try:
+            fits = not path.is_dir() and path.parent.is_dir()
+        except (OSError, ValueError):  # a name that no file can have
+            fits = False
+        if not fits:
             raise OutputError(f"output {path}: expected a file name in an existing folder")
         self._path = path
         self._part = part_of(path)
@@ -68,8 +72,9 @@ class JsonLines(_Finished):
     def __enter__(self) -> JsonLines:
         try:
             self._file = self._part.open("w", encoding="utf-8", buffering=1)  # a line at a time
-        except OSError as error:
-            raise OutputError(f"output {self._path}: cannot be written: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"output {str(self._path)!r}: cannot be written: {reason}") from None
         return self
 
     def write(self, event: dict[str, Any]) -> None:

@@ -1,10 +1,11 @@
 // Watches a stream: keeps a session up, notices when pictures stop, and connects again by itself.
 
+import { Backoff } from "../logic/backoff.js";
+import { ofStream } from "./api.js";
 import { Refused, Session } from "./peer.js";
 
 const HEARTBEAT_MS = 1000;
 const FREEZE_MS = 3000;
-const RETRY_MS = [300, 600, 1200, 2500, 5000];
 
 export class Watcher {
   #video;
@@ -12,7 +13,7 @@ export class Watcher {
   #onResult;
   #session = null;
   #connection = null;
-  #attempt = 0;
+  #backoff = new Backoff();
   #run = 0;
   #timer = 0;
   #heartbeat = 0;
@@ -36,7 +37,7 @@ export class Watcher {
   start() {
     if (this.running) return;
     this.#run += 1;
-    this.#attempt = 0;
+    this.#backoff.reset();
     this.#onState("connecting", null);
     this.#connect();
   }
@@ -58,6 +59,21 @@ export class Watcher {
     this.#lastPicture = performance.now();
   }
 
+  /** The connection's round trip in ms and its lost pictures, null while there is no connection. */
+  async figures() {
+    const report = await this.#session?.connection.getStats();
+    if (!report) return null;
+    let roundTripMs = null;
+    let dropped = 0;
+    report.forEach((each) => {
+      if (each.type === "candidate-pair" && each.nominated && each.currentRoundTripTime !== undefined) {
+        roundTripMs = each.currentRoundTripTime * 1000;
+      }
+      if (each.type === "inbound-rtp") dropped += each.framesDropped ?? 0;
+    });
+    return { roundTripMs, dropped };
+  }
+
   async #connect() {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -77,7 +93,7 @@ export class Watcher {
       if (["failed", "closed"].includes(connection.connectionState)) lost(null);
     };
     try {
-      const session = await Session.open(connection, "/whep");
+      const session = await Session.open(connection, ofStream("/whep"));
       if (run !== this.#run) return session.close();
       this.#session = session;
     } catch (error) {
@@ -90,7 +106,7 @@ export class Watcher {
     }, HEARTBEAT_MS);
     this.#video.requestVideoFrameCallback(() => {
       if (run !== this.#run || connection !== this.#connection) return;
-      this.#attempt = 0;
+      this.#backoff.reset();
       this.#onState("live", null);
     });
   }
@@ -98,8 +114,7 @@ export class Watcher {
   #lost(why) {
     this.#drop();
     this.#onState("reconnecting", why instanceof Refused ? why : null);
-    this.#timer = setTimeout(() => this.#connect(), RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)]);
-    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 
   #drop() {

@@ -1,5 +1,6 @@
 // Sends this browser's camera to the server.
 
+import { ofStream } from "./api.js";
 import { Session } from "./peer.js";
 
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
@@ -38,7 +39,7 @@ export class Camera {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";
     await sender.setParameters(parameters).catch(() => {});
-    this.#session = await Session.open(connection, "/whip");
+    this.#session = await Session.open(connection, ofStream("/whip"));
   }
 
   /** Turns the camera off and ends the session. Can be called twice. */

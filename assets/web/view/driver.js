@@ -1,28 +1,32 @@
 // The driver view: state, alert, openness trace, PERCLOS gauges, gaze zone, alert log, buttons.
 
+import { number, percent } from "../logic/format.js";
+import { t as say } from "../logic/language.js";
+import { post } from "../net/api.js";
+import { el, localise, said, svg as make, words } from "./dom.js";
 import { Sounds } from "./sounds.js";
-import { TEXT } from "./strings.js";
 
 const STALE_MS = 2000;
 const TRACE_S = 30;
 const LOG_LINES = 50;
-const NAMESPACE = "http://www.w3.org/2000/svg";
 const ZONES = [null, "up", null, "left", "road", "right", null, "down", null];
+const ARROWS = { up: "↑", left: "←", road: "●", right: "→", down: "↓" };
 
 export class DriverPanel {
   #root;
-  #say;
+  #tell;
   #sounds = new Sounds();
   #trace = [];
   #standing = new Map(); // rule: what was last logged of it
   #newest = -Infinity;
   #shownAt = 0;
 
-  /** @param {(line: string) => void} say where problems are told */
-  constructor(root, template, say) {
+  /** @param {(line: string) => void} tell where problems are told */
+  constructor(root, template, tell) {
     this.#root = root;
-    this.#say = say;
+    this.#tell = tell;
     root.append(template.content.cloneNode(true));
+    localise(root);
     this.#find(".zones").append(...ZONES.map(zoneCell));
     const svg = this.#find("svg");
     svg.append(make("line", { x1: 0, x2: 300, y1: level(0.2), y2: level(0.2) }), make("path", {}));
@@ -66,7 +70,7 @@ export class DriverPanel {
   clear(ended) {
     this.#newest = -Infinity;
     this.#trace = [];
-    this.#showWord(TEXT.noData, "", 1);
+    this.#showWord("NO DATA", "", 1);
     if (!ended) return;
     this.#standing.clear();
     this.#showAlarm(undefined);
@@ -78,9 +82,8 @@ export class DriverPanel {
 
   #showWord(word, why, progress) {
     this.#root.dataset.word = word;
-    const more = document.createElement("small");
-    more.textContent = word === "CALIBRATING" ? `${why} ${TEXT.percent(progress)}` : why;
-    this.#find(".word").replaceChildren(word, more);
+    const more = el("small", {}, word === "CALIBRATING" ? `${why} ${percent(progress)}` : why);
+    this.#find(".word").replaceChildren(word === "NO DATA" ? say("driver.NO DATA") : word, more);
   }
 
   #showAlarm(alert) {
@@ -104,8 +107,9 @@ export class DriverPanel {
       }
     }
     this.#find("path").setAttribute("d", path);
-    this.#find(".trace output").textContent = TEXT.openness(openness);
-    this.#find("svg").setAttribute("aria-label", TEXT.openness(openness));
+    const open = openness === null ? say("driver.unknown") : percent(openness);
+    this.#find(".trace output").textContent = open;
+    this.#find("svg").setAttribute("aria-label", `${say("driver.openness")}: ${open}`);
   }
 
   #showGauges(windows) {
@@ -114,31 +118,37 @@ export class DriverPanel {
     windows.forEach(({ window_s, share, limit }, index) => {
       const item = list.children[index];
       const meter = item.querySelector(".meter");
-      item.querySelector("span").textContent = TEXT.perclos(window_s);
+      item.querySelector("span").textContent = say("driver.perclos", { seconds: window_s });
       item.querySelector("i").style.transform = `scaleX(${Math.min(1, (share ?? 0) / (2 * limit)).toFixed(3)})`;
-      item.querySelector("output").textContent = share === null ? TEXT.notYet : `${(share * 100).toFixed(1)} %`;
+      item.querySelector("output").textContent =
+        share === null ? say("driver.notYet") : `${number(share * 100, 1)} %`;
       item.classList.toggle("over", share !== null && share >= limit);
-      meter.setAttribute("aria-label", TEXT.perclos(window_s));
+      meter.setAttribute("aria-label", say("driver.perclos", { seconds: window_s }));
       meter.setAttribute("aria-valuenow", String(Math.round((share ?? 0) * 100)));
     });
   }
 
   #showZone(zone) {
     const zones = this.#find(".zones");
-    zones.setAttribute("aria-label", TEXT.zone(zone));
+    zones.setAttribute("aria-label", say("driver.zone", { zone }));
     for (const cell of zones.children) cell.classList.toggle("now", cell.dataset.zone === zone);
   }
 
   #showFigures(event) {
-    const values = [
-      TEXT.perMinute(event.blinks_per_min),
-      String(event.yawns),
-      TEXT.seconds(event.off_road_s),
-      TEXT.seconds(event.off_road_sum_s),
-      TEXT.speed(event.speed_kmh, event.speed_band),
-    ];
+    const { blinks_per_min: blinks, speed_kmh: kmh } = event;
+    const seconds = (value) => say("driver.seconds", { value: number(value, 1) });
+    const values = {
+      blinks: blinks === null ? say("unknown") : say("driver.perMinute", { value: number(blinks) }),
+      yawns: number(event.yawns),
+      offRoad: seconds(event.off_road_s),
+      offRoadSum: seconds(event.off_road_sum_s),
+      speed:
+        kmh === null
+          ? say("driver.noSpeed")
+          : say("driver.kmh", { value: number(kmh), band: event.speed_band }),
+    };
     this.#find(".figures").replaceChildren(
-      ...values.flatMap((value, index) => [text("dt", TEXT.figures[index]), text("dd", value)]),
+      ...Object.entries(values).flatMap(([name, value]) => [said("dt", `driver.${name}`), el("dd", {}, value)]),
     );
   }
 
@@ -149,9 +159,9 @@ export class DriverPanel {
     if (alert.level === "none") this.#standing.delete(alert.rule);
     else this.#standing.set(alert.rule, alert);
     const answered = alert.level === known.level;
-    const what = alert.level === "none" ? TEXT.ended : answered ? TEXT.acknowledged : alert.level;
-    const line = document.createElement("li");
-    line.append(...TEXT.alertLine(t, alert.reason || known.reason, what).map((each) => text("span", each)));
+    const what = alert.level === "none" ? say("driver.ended") : answered ? say("driver.acknowledged") : alert.level;
+    const parts = [say("driver.seconds", { value: number(t, 1) }), alert.reason || known.reason, what];
+    const line = el("li", {}, ...parts.map((each) => el("span", {}, each)));
     const log = this.#find(".log");
     log.prepend(line);
     while (log.childElementCount > LOG_LINES) log.lastElementChild.remove();
@@ -161,25 +171,21 @@ export class DriverPanel {
     if (button.dataset.do === "sound") {
       const on = this.#sounds.toggle();
       button.setAttribute("aria-pressed", String(on));
-      button.textContent = on ? TEXT.soundOff : TEXT.soundOn;
+      words(button, on ? "driver.soundOff" : "driver.soundOn");
       return;
     }
     try {
-      const response = await fetch(`/api/driver/${button.dataset.do}`, {
-        method: "POST",
-        signal: AbortSignal.timeout(5000),
-      });
-      if (!response.ok) throw new Error((await response.text()).trim());
-      this.#say("");
+      await post(`/api/driver/${button.dataset.do}`);
+      this.#tell("");
     } catch (error) {
-      this.#say(TEXT.driverFailed(error.message));
+      this.#tell(say("driver.failed", { why: error.message }));
     }
   }
 
   /** Old figures must not look like now; an alert that stands goes on. */
   #dropStale() {
     if (this.#newest > -Infinity && performance.now() - this.#shownAt > STALE_MS) {
-      this.#showWord(TEXT.noData, "", 1);
+      this.#showWord("NO DATA", "", 1);
       this.#showZone("unknown");
     }
   }
@@ -189,34 +195,15 @@ function level(openness) {
   return 56 - 48 * Math.min(1.1, Math.max(0, openness));
 }
 
-function make(name, attributes) {
-  const element = document.createElementNS(NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
-
-function text(name, content) {
-  const element = document.createElement(name);
-  element.textContent = content;
-  return element;
-}
-
 function zoneCell(zone) {
-  const cell = document.createElement("i");
-  if (zone) cell.dataset.zone = zone;
-  cell.className = zone ?? "corner";
-  cell.textContent = TEXT.zones[zone] ?? "";
+  const cell = el("i", { className: zone ?? "corner", data: zone ? { zone } : {} });
+  cell.textContent = ARROWS[zone] ?? "";
   return cell;
 }
 
 function gauge() {
-  const item = document.createElement("li");
-  const meter = document.createElement("div");
-  meter.className = "meter";
-  meter.setAttribute("role", "meter");
+  const meter = el("div", { className: "meter", role: "meter" }, el("i"), el("b"));
   meter.setAttribute("aria-valuemin", "0");
   meter.setAttribute("aria-valuemax", "100");
-  meter.append(document.createElement("i"), document.createElement("b"));
-  item.append(document.createElement("span"), meter, document.createElement("output"));
-  return item;
+  return el("li", {}, el("span"), meter, el("output"));
 }
