@@ -84,6 +84,8 @@ def save_checkpoint(path: str | os.PathLike[str], model: Model, **changes: Any) 
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         save_file(weights, temporary, metadata={"format": FORMAT, "spec": spec.to_json()})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{target}: expected a writable file, got: {error}") from None

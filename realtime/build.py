@@ -15,6 +15,9 @@ from realtime.driver.settings import load
 from realtime.inference.engine import Engine, make_engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import InferenceStage
+from realtime.persons import Persons
+from realtime.session.library import Library, default_folder
+from realtime.view import View
 from realtime.vision.landmarks import FaceMesh, Landmarker
 from realtime.vision.ring import CropRing
 from realtime.vision.stage import VisionStage
@@ -42,17 +45,33 @@ def build_landmarker(config: Config) -> Landmarker:
     return FaceMesh(config.faces)
 
 
-def build_vision(config: Config, engine: Engine | None, landmarker: Landmarker) -> VisionStage:
+def build_view(config: Config) -> View:
+    """What the settings show of the picture at first."""
+    return View(
+        box=config.box,
+        mesh=config.mesh,
+        bars=config.bars,
+        strip=config.strip,
+        mirror=config.mirror,
+        picture=config.picture,
+        bystanders=config.bystanders,
+        expressions=config.reads_expressions,
+    )
+
+
+def build_vision(
+    config: Config, engine: Engine | None, landmarker: Landmarker, view: Callable[[], View] = View
+) -> VisionStage:
     """The vision stage, with rings that fit the engine's model; without an engine it keeps no crops."""
     if engine is None:
-        return VisionStage(landmarker, config.faces, None)
+        return VisionStage(landmarker, config.faces, None, view)
 
     def make_ring(face_id: int) -> CropRing:
         return CropRing(
             face_id, frames=engine.spec.frames, span_s=config.window_seconds, gap_s=config.gap_seconds
         )
 
-    return VisionStage(landmarker, config.faces, make_ring)
+    return VisionStage(landmarker, config.faces, make_ring, view)
 
 
 def build_driver(config: Config, publish: Callable[[dict[str, Any]], None], origin_ns: int) -> DriverFeed:
@@ -62,6 +81,42 @@ def build_driver(config: Config, publish: Callable[[dict[str, Any]], None], orig
         ConfigError: the file of thresholds does not fit.
     """
     return DriverFeed(load(config.driver_settings), publish, origin_ns=origin_ns)
+
+
+def build_persons(
+    config: Config,
+    engine: Engine,
+    hz: float,
+    name: str = "main",
+    on_error: Callable[[str, BaseException], None] = lambda *_: None,
+) -> Persons:
+    """What a stream learns of its persons.
+
+    Args:
+        config: the settings.
+        engine: the model.
+        hz: windows a second of one face.
+        name: the stream's.
+        on_error: told a broken thread's name and its exception.
+
+    Raises:
+        WeightsError: `config.person` is no taught head of these weights.
+    """
+    return Persons(
+        engine,
+        hz=hz,
+        span_s=config.window_seconds,
+        calibrate_s=config.calibrate_seconds,
+        teach_s=config.teach_seconds,
+        person=config.person,
+        name=name,
+        on_error=on_error,
+    )
+
+
+def build_library(config: Config) -> Library:
+    """The folder of recordings."""
+    return Library(Path(config.sessions).expanduser() if config.sessions else default_folder())
 
 
 def build_inference(config: Config, engine: Engine) -> InferenceStage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import typing
 from collections.abc import Sequence
@@ -11,7 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from realtime.config import Config, from_mapping, read_toml, settings
+from realtime import logs
+from realtime.config import PURPOSES, Config, from_mapping, read_toml, settings
+from realtime.consent import needs_consent
 from realtime.errors import ConfigError, IfddLiveError
 
 PROGRAM = "run_stream.py"
@@ -58,6 +59,12 @@ def _check_together(config: Config) -> None:
         raise ConfigError("--events and --video: expected together with --no-serve")
     if not config.serve and config.source in ("auto", "browser"):
         raise ConfigError(f"--no-serve: expected --source with a video file, got {config.source!r}")
+    if config.record and not config.serve:
+        raise ConfigError("--record: expected a live run, got --no-serve; --events writes the same objects")
+    if config.consent and not config.run_purpose:
+        raise ConfigError(f"--consent: expected together with --purpose, one of {', '.join(PURPOSES)}")
+    if not config.serve and needs_consent(config.source) and not config.consent:
+        raise ConfigError("--no-serve over a camera: expected --consent with --purpose")
     if config.profile != "driver" and (config.mqtt or config.driver_settings):
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
     if config.mqtt and not config.serve:
@@ -77,9 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 2: bad option, setting, source or weights; 3: the server cannot start; 4: an output file
     cannot be written; 130: interrupted.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure("text", "warning")
     try:
         config = parse(sys.argv[1:] if arguments is None else arguments)
+        logs.configure(config.log, config.log_level)
         if config.serve:
             from realtime.pipeline import run_live
 

@@ -17,6 +17,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PURPOSES = ("personal", "research", "driving", "demonstration", "workplace", "education")
+
 
 def setting(
     default: Any,
@@ -50,7 +52,7 @@ class Config:
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
     fps: float = setting(30.0, "camera rate asked for, 1/s", low=1, high=240)
     faces: int = setting(2, "largest number of faces followed at once", low=1, high=8)
-    model: str = setting("ifdd-stream", "model by name")
+    model: str = setting("", "model by name; empty: the one that the weights are of, else ifdd-stream")
     weights: str = setting("", "weights file (safetensors) or name; empty: the shipped ones, if any")
     device: str = setting("auto", "'auto', 'cpu' or 'cuda'", choices=("auto", "cpu", "cuda"))
     precision: str = setting(
@@ -67,6 +69,9 @@ class Config:
     switch_margin: float = setting(
         0.1, "lead that another label needs to replace the shown one", low=0, high=1
     )
+    calibrate_seconds: float = setting(8.0, "length of the calibration to a resting face", low=1, high=60)
+    teach_seconds: float = setting(60.0, "length of the lesson of all expressions", low=5, high=600)
+    person: str = setting("", "head taught on a person's expressions, a file that the page saved")
     profile: str = setting(
         "expression",
         "'expression', or 'driver': drowsiness and distraction, no expressions",
@@ -75,19 +80,80 @@ class Config:
     expressions: bool = setting(False, "read expressions in the driver profile too")
     driver_settings: str = setting("", "TOML file with thresholds of the driver profile")
     mqtt: str = setting("", "MQTT broker for the driver profile, host or host:port")
+    sessions: str = setting("", "folder of recordings; empty: this user's data folder")
+    record: bool = setting(False, "record from the start, as the page's button would")
+    consent: bool = setting(False, "everyone in view has agreed: a camera may open before the page has asked")
+    purpose: str = setting(
+        "",
+        f"what this run is for: {', '.join(PURPOSES)}; workplace and education read no expressions",
+        choices=("", *PURPOSES),
+    )
+    picture: str = setting(
+        "camera",
+        "'camera'; 'mesh': viewers see an animated mesh instead of each face; 'mesh-only': nothing else",
+        choices=("camera", "mesh", "mesh-only"),
+    )
+    bystanders: str = setting(
+        "show",
+        "'show', or 'blur': every face but one is made unrecognisable and is not read",
+        choices=("show", "blur"),
+    )
+    box: bool = setting(True, "draw boxes and labels")
+    mesh: bool = setting(False, "draw the landmarks' mesh over faces")
+    bars: bool = setting(True, "draw the expression bars")
+    strip: bool = setting(True, "draw the ISSM strip below the picture")
+    mirror: bool = setting(False, "show the picture as a mirror does")
     serve: bool = setting(True, "serve the page and the stream (--no-serve: run over a file and end)")
-    host: str = setting("127.0.0.1", "address to listen on; others than loopback are refused for now")
+    host: str = setting(
+        "127.0.0.1", "address or name to listen on; others than loopback want an access token and TLS"
+    )
     port: int = setting(8080, "TCP port to listen on, 0 for any free one", low=0, high=65535)
+    hostname: str = setting("", "further names by which a network reaches the server, comma separated")
+    token: bool = setting(False, "want the access token on loopback too")
+    tls: str = setting("off", "'auto': a self-signed certificate, new at each start", choices=("off", "auto"))
+    tls_cert: str = setting("", "file with the certificate chain to serve https with (PEM)")
+    tls_key: str = setting("", "file with its private key (PEM)")
+    ice_server: str = setting(
+        "", "STUN and TURN servers to tell WebRTC clients of, comma separated: 'URL' or 'URL user password'"
+    )
+    body_bytes: int = setting(65_536, "largest body of a request, bytes", low=1024, high=16_777_216)
+    body_seconds: float = setting(10.0, "time in which a body must arrive", low=0.1, high=600)
+    idle_seconds: float = setting(60.0, "a HTTP connection without a request ends", low=1, high=3600)
+    sdp_bytes: int = setting(65_536, "largest SDP offer or fragment, bytes", low=4096, high=1_048_576)
+    candidates: int = setting(100, "largest number of ICE candidates of a client", low=1, high=1000)
+    offers_per_minute: float = setting(120.0, "SDP offers of one address, 1/min", low=1, high=1_000_000)
+    tries_per_minute: float = setting(10.0, "wrong tokens of one address, 1/min", low=1, high=1000)
+    connect_seconds: float = setting(15.0, "time in which a WebRTC connection must be made", low=1, high=300)
+    silence_seconds: float = setting(4.0, "a WebRTC client that says nothing is gone", low=1, high=300)
+    senders: int = setting(8, "largest number of cameras sent by browsers at once", low=1, high=1000)
+    sender_pixels: int = setting(2_073_600, "largest picture of a sender, pixels", low=4096, high=33_177_600)
+    message_bytes: int = setting(1024, "largest message of a viewer, bytes", low=16, high=65_536)
+    channel_bytes: int = setting(
+        32_768, "results that may wait for a viewer, bytes", low=1024, high=1_048_576
+    )
+    event_clients: int = setting(32, "largest number of readers of /events at once", low=1, high=1000)
     bitrate: int = setting(2_000_000, "video bit rate, bit/s", low=100_000, high=50_000_000)
     viewers: int = setting(32, "largest number of viewers at once", low=1, high=1000)
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
+    log: str = setting("text", "log lines: 'text' or 'json', one object a line", choices=("text", "json"))
+    log_level: str = setting(
+        "warning",
+        "what is logged: 'debug', 'info' (joins, changes, refusals), 'warning' (faults) or 'error'",
+        choices=("debug", "info", "warning", "error"),
+    )
 
     @property
     def reads_expressions(self) -> bool:
         """Whether the expression model is loaded and run."""
-        return self.profile == "expression" or self.expressions
+        wanted = self.profile == "expression" or self.expressions
+        return wanted and self.purpose not in ("workplace", "education")
+
+    @property
+    def run_purpose(self) -> str:
+        """The purpose, which the driver profile says by itself; "" while it is not known."""
+        return self.purpose or ("driving" if self.profile == "driver" else "")
 
     def __post_init__(self) -> None:
         types = typing.get_type_hints(type(self))

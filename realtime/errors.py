@@ -45,3 +45,11 @@ class OutputError(IfddLiveError):
     """A result file cannot be written."""
 
     exit_code = 4
+
+
+class NotNowError(IfddLiveError):
+    """What is asked cannot be done as things are; the text says what it would take."""
+
+
+class UnknownError(IfddLiveError):
+    """What is asked for by its name is not there."""

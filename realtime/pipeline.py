@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -14,6 +16,9 @@ from realtime.build import (
     build_engine,
     build_inference,
     build_landmarker,
+    build_library,
+    build_persons,
+    build_view,
     build_vision,
     limit_threads,
 )
@@ -22,19 +27,31 @@ from realtime.capture.camera import cameras
 from realtime.capture.choose import SourceOpener
 from realtime.capture.source import Source
 from realtime.capture.thread import Capture
+from realtime.capture.waiting import WaitingSource
 from realtime.clock import now_ns
 from realtime.config import Config
+from realtime.consent import CameraGate, Consent
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
-from realtime.inference.stage import Feed
+from realtime.inference.stage import Feed, InferenceStage
 from realtime.inference.thread import Inference
+from realtime.inspector import Inspector
+from realtime.logs import say
+from realtime.measures import Measures, Tally
+from realtime.persons import Persons
 from realtime.picture.thread import Composer
+from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
 from realtime.session.mqtt import MqttLink
+from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
+from realtime.supervise import Supervised, Watchdog
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.view import ViewControl
 from realtime.vision.thread import Vision
+
+log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 20.0
 SOURCE_NOTICES = {
@@ -51,29 +68,6 @@ def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], 
     return SourceOpener(text, config, browser=browser)
 
 
-class Problems:
-    """The first error of each thread by the thread's name; any thread may note or read."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._errors: dict[str, BaseException] = {}
-
-    def note(self, name: str, error: BaseException) -> None:
-        """Keeps the error unless the thread already has one."""
-        with self._lock:
-            self._errors.setdefault(name, error)
-
-    def lines(self) -> list[str]:
-        """One line for each thread that broke."""
-        with self._lock:
-            return [f"{name}: {type(error).__name__}: {error}" for name, error in self._errors.items()]
-
-    def names(self) -> list[str]:
-        """The threads that broke."""
-        with self._lock:
-            return list(self._errors)
-
-
 class Stream:
     """One source with its capture, vision and composer threads, and its place in the inference thread."""
 
@@ -84,6 +78,7 @@ class Stream:
         inference: Inference | None,
         problems: Problems,
         opener: OpenerMaker = make_opener,
+        consent: Consent | None = None,
     ) -> None:
         """Makes the stream without starting it.
 
@@ -93,40 +88,62 @@ class Stream:
             inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
+            consent: the process's; None: one of its own.
         """
         self.name = name
+        self.views = ViewControl(build_view(config))
+        self._consent = consent or Consent(config)
+        self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
+        self._tally = Tally()
+        self.events.subscribe(self._tally.count)
         self._config = config
         self._inference = inference
         self._problems = problems
         self._origin_ns = now_ns()
         self._lock = threading.Lock()  # one change of source at a time
-        self._faces = 0
+        self._faces = self._bystanders = 0
+        self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
+        self.persons: Persons | None = None
+        if inference is not None:
+            self.persons = build_persons(
+                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+            )
+        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
             self.driver = build_driver(config, self.events.publish, self._origin_ns)
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
-            lambda landmarker: build_vision(config, engine, landmarker),
-            on_error=problems.note,
+            lambda landmarker: build_vision(config, engine, landmarker, self.views),
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
         )
         self._composer = Composer(
             f"composer-{name}",
             blank_wh=(config.width, config.height),
             source_notice=self._source_notice,
             notices=self._notices,
-            on_error=problems.note,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
             expressions=config.reads_expressions,
+            view=self.views,
+            message=lambda: self.consents.notice,
         )
         self._opener = opener
-        self._source = config.source
-        self._capture, self._browser = self._make_capture(config.source, 0)
+        self._losses_before = 0  # of the sources before this one
+        self._source = self.consents.first_source
+        self._capture, self._browser = self._make_capture(self._source, 0)
         self._frames.subscribe(self._vision.frames.put)
-        self._frames.subscribe(self._composer.frames.put)
+        self._frames.subscribe(self._composer.offer)
+        self._vision.seen.subscribe(self._composer.see)
         self._vision.observations.subscribe(self._observed)
+        self.recorder = Recorder(
+            name, self.events, build_library(config), self.status, origin_ns=self._origin_ns
+        )
 
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
@@ -137,23 +154,29 @@ class Stream:
             SourceError: the source cannot be opened; nothing is left running.
         """
         if self._inference is not None:
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted))
+            adjust = None if self.persons is None else self.persons.adjust
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
         try:
             self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._config.record:
+                self.recorder.start()
         except IfddLiveError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Stops the threads; can be called twice."""
+        self.recorder.stop()
         self._capture.stop()
         self._vision.worker.stop()
         self._composer.worker.stop()
         if self._inference is not None:
             self._inference.remove(self.name)
+        if self.persons is not None:
+            self.persons.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -161,6 +184,11 @@ class Stream:
     def pictures(self) -> Fanout[Picture]:
         """Finished pictures, published on the composer's thread."""
         return self._composer.pictures
+
+    @property
+    def inspector(self) -> Inspector | None:
+        """Tells what ISSM does; None where no expressions are read."""
+        return self._inspector if self.views().expressions else None
 
     @property
     def accepts_push(self) -> bool:
@@ -189,6 +217,7 @@ class Stream:
         known = [each["source"] for each in self.sources()]
         if text not in known:
             raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
+        self.consents.check(text)
         with self._lock:
             before = self._source
             try:
@@ -196,11 +225,14 @@ class Stream:
             except IfddLiveError:
                 self._switch(before)
                 raise
+            self.consents.pending = False
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
         t_ns = now_ns()
         capture, inference = self._capture.status(), self._inference
+        if not self.views().expressions:
+            inference = None
         engine = None if inference is None else inference.engine
         return {
             "source": {
@@ -242,7 +274,45 @@ class Stream:
                 "frame_to_picture": self._composer.ages.summary(),
             },
             "faces": self._faces,
+            "bystanders": self._bystanders,
+            "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
+            "view": self.views.state(),
+            "consent": self.consents.state(),
         }
+
+    def measures(self) -> Measures:
+        """What `/metrics` says of the stream; any thread, returns at once."""
+        capture, inference = self._capture.status(), self._inference
+        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
+        if inference is not None:
+            durations["inference"] = inference.durations
+        return Measures(
+            durations=durations,
+            frame_age=self._composer.ages,
+            frames={
+                "capture": self._capture.next_seq,
+                "vision": self._vision.rate.count,
+                "picture": self._composer.rate.count,
+            },
+            dropped={
+                "source": capture["dropped"],
+                "unusable": capture["unusable"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            predictions=self._tally.predictions,
+            alerts=dict(self._tally.alerts),
+            faces=self._faces,
+            source_live=capture["state"] == "live",
+            source_losses=self._losses_before + capture["losses"],
+            model_load=0.0 if inference is None else inference.load,
+            keeps_up=inference is None or inference.keeps_up,
+        )
+
+    @property
+    def supervised(self) -> tuple[Supervised, ...]:
+        """The parts that a watchdog looks after."""
+        return (self._vision.worker, self._composer.worker)
 
     @property
     def ready(self) -> bool:
@@ -253,14 +323,15 @@ class Stream:
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
         capture = self._capture.status()
-        return str(capture["reason"] or f"source: {capture['source']}")
+        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
 
     # -- wiring -----------------------------------------------------------------------------------------
 
     def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
         browser = PushSource()
+        closed = self.consents.waits and text == self._config.source
         capture = Capture(
-            self._opener(text, self._config, browser),
+            (lambda: WaitingSource(text)) if closed else self._opener(text, self._config, browser),
             self._frames,
             name=f"capture-{self.name}",
             first_seq=first_seq,
@@ -268,19 +339,43 @@ class Stream:
         )
         return capture, browser
 
+    def _agreed(self) -> None:
+        """Somebody told the purpose, and perhaps that the camera may open."""
+        if not self._consent.expressions and self.views().expressions:
+            self.views.silence()
+            if self._inference is not None:
+                self._inference.remove(self.name)
+        with self._lock:
+            if self.consents.pending and self._consent.camera:
+                before, self.consents.pending = self._source, False
+                try:
+                    self._switch(self._config.source)
+                except IfddLiveError:
+                    self.consents.pending = True
+                    self._switch(before)
+                    raise
+
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
         self._capture.stop()
+        self._losses_before += self._capture.status()["losses"]
         self._vision.forget()
         if self.driver is not None:
             self.driver.restart()
+        if self.persons is not None:
+            self.persons.restart()
         self._source = text
         self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
         self._capture.start()
         self._capture.wait_opened(OPEN_TIMEOUT_S)
+        say(log, "source_changed", f"source: {self.description}", stream=self.name)
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
+        if self.persons is not None:
+            self.persons.observe(observation)
+        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
+        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
         if self.driver is not None:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
@@ -290,19 +385,25 @@ class Stream:
             self._inference.wake()
 
     def _predicted(self, prediction: Prediction) -> None:
+        if not self.views().expressions:
+            return  # it was under way when the reading ended
         self._composer.predict(prediction)
         self.events.publish(prediction_event(prediction, self._origin_ns))
 
     def _source_notice(self) -> str:
+        if self.consents.waits:
+            return "camera closed"
         return SOURCE_NOTICES.get(self._capture.state, "")
 
     def _notices(self) -> tuple[str, ...]:
         broken = self._problems.names()
         lines = []
+        if self._capture.state == "live" and (problem := self._capture.problem):
+            lines.append(problem)
         if self._vision.worker.name in broken:
-            lines.append("face tracking stopped")
+            lines.append("face tracking failed, trying again")
         if self._inference is not None and self._inference.worker.name in broken:
-            lines.append("expression model stopped")
+            lines.append("expression model failed, trying again")
         if self._inference is not None and not self._inference.engine.spec.trained:
             lines.append("untrained weights")
         return tuple(lines)
@@ -329,9 +430,17 @@ class Application:
         self._inference: Inference | None = None
         if config.reads_expressions:
             engine = engine or build_engine(config)
-            self._inference = Inference(engine, build_inference(config, engine), on_error=self._problems.note)
-        main = Stream("main", config, self._inference, self._problems, opener)
+            self._inference = Inference(
+                engine,
+                build_inference(config, engine),
+                on_error=self._problems.retrying,
+                on_recovered=self._problems.clear,
+                rebuild=lambda: self._rebuild(config),
+            )
+        main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
         self._streams = {"main": main}
+        parts = [part for stream in self._streams.values() for part in stream.supervised]
+        self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
         self._mqtt: MqttLink | None = None
         if config.mqtt and main.driver is not None:
             self._mqtt = MqttLink(
@@ -353,6 +462,7 @@ class Application:
             self._inference.worker.start()
         if self._mqtt is not None:
             self._mqtt.start()
+        self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
                 stream.start()
@@ -362,6 +472,7 @@ class Application:
 
     def stop(self) -> None:
         """Stops all threads; can be called twice."""
+        self._watchdog.worker.stop()
         for stream in self._streams.values():
             stream.stop()
         if self._mqtt is not None:
@@ -370,9 +481,17 @@ class Application:
             self._inference.worker.stop()
 
     def health(self) -> dict[str, Any]:
-        """`{"ok": bool, "problems": [one line for each broken thread]}`."""
-        problems = self._problems.lines()
-        return {"ok": not problems, "problems": problems}
+        """What works and what does not; see Problems.report."""
+        return self._problems.report()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How often each part has failed since the start."""
+        return dict(self._problems.failures)
+
+    def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
+        engine = build_engine(config)
+        return engine, build_inference(config, engine)
 
     def ready(self) -> bool:
         """True once every stream has seen a frame."""
@@ -401,7 +520,7 @@ def run_live(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     application = Application(config)
-    server = Server(application, config)
+    server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()
         server.start()
@@ -411,10 +530,15 @@ def run_live(config: Config) -> int:
         for stream in application.streams.values():
             print(stream.description, flush=True)
         print(f"IFDD Live is at {server.url}  (Ctrl+C ends it)", flush=True)
+        say(log, "started", "started", sources=[each.description for each in application.streams.values()])
+        for line in server.access.welcome():
+            print(line, flush=True)
         while not done.wait(0.5):
             pass
         print("ending", file=sys.stderr)
         return 0
     finally:
-        server.stop()
+        say(log, "stopping", "stopping")
+        clean = server.stop()
         application.stop()
+        say(log, "stopped", "stopped", clean=clean)

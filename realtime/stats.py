@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import deque
+from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -71,17 +74,44 @@ class Load:
         return min(1.0, busy / self._span_ns)
 
 
+# upper bounds of the histogram, seconds: a picture at 30/s has 0.033
+BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.033, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """All durations since the start.
+
+    Attributes:
+        counts: how many were at most each of BOUNDS_S, and how many in all, as Prometheus counts.
+        sum_s: their sum, seconds.
+    """
+
+    counts: tuple[int, ...]
+    sum_s: float
+
+
 class Durations:
     """Median and 95th percentile of the newest `capacity` durations in ms. Any thread may add or read."""
 
     def __init__(self, capacity: int = 256) -> None:
         self._values: deque[float] = deque(maxlen=capacity)
+        self._buckets = [0] * (len(BOUNDS_S) + 1)
+        self._sum_s = 0.0
         self._lock = threading.Lock()
 
     def add_ns(self, duration_ns: int) -> None:
         """Notes one duration given in nanoseconds."""
+        seconds = duration_ns / 1e9
         with self._lock:
             self._values.append(duration_ns / 1e6)
+            self._buckets[bisect_left(BOUNDS_S, seconds)] += 1
+            self._sum_s += seconds
+
+    def histogram(self) -> Histogram:
+        """All that was added."""
+        with self._lock:
+            return Histogram(tuple(accumulate(self._buckets)), self._sum_s)
 
     def summary(self) -> dict[str, float] | None:
         """`{"median": ms, "p95": ms}`, or None before the first duration."""

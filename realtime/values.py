@@ -100,6 +100,40 @@ class Face:
             raise ValueError(f"Face.landmarks: expected ({LANDMARK_COUNT}, 3), got {self.landmarks.shape}")
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A face that was found and is not read; nothing else is known of it.
+
+    Attributes:
+        face_id: as in Face; None where the face was seen but is not followed.
+        box_xyxy: left, top, right, bottom of the face in pixels, not clipped to the frame.
+    """
+
+    face_id: int | None
+    box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a privacy picture needs to know of a frame in which every face was looked for.
+
+    Attributes:
+        hidden: the faces that were found and are not read.
+        boxes: where a second look found the faces that are read: in a fast movement their landmarks may
+            lag behind.
+        missing: how many faces that were there a moment ago were not found in this frame, so that they
+            may be anywhere.
+        missing_hidden: how many of the ones that are not read.
+        only_chosen: whether at most one face, the chosen one, is read.
+    """
+
+    hidden: tuple[Hidden, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
+    missing: int
+    missing_hidden: int
+    only_chosen: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """What vision found in one frame.
@@ -110,6 +144,7 @@ class Observation:
         lost: ids of faces that were given up at this frame.
         found: ids of faces seen for the first time in this frame.
         cost_ms: time that vision spent on the frame.
+        guard: what privacy pictures need; None where not every face was looked for.
     """
 
     seq: int
@@ -118,6 +153,7 @@ class Observation:
     found: tuple[int, ...] = ()
     lost: tuple[int, ...] = ()
     cost_ms: float = 0.0
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +177,10 @@ class Prediction:
         cost_ms: the model's time for this window's batch.
         trained: False while the weights are random.
         face: the face at the window's newest crop.
+        calibrated: the person's own rest was taken into account.
+        taught: a head taught on the person's own expressions was used.
+        meshes: (T,478,3) float32, the landmarks of each of the window's crops, oldest first; None where
+            they are not known.
     """
 
     face_id: int
@@ -158,6 +198,9 @@ class Prediction:
     cost_ms: float
     trained: bool
     face: Face
+    calibrated: bool = False
+    taught: bool = False
+    meshes: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.labels),):

@@ -75,6 +75,9 @@ class ProducerStream:
         self.events: Fanout[dict[str, Any]] = Fanout()
         self.size_wh = size_wh
         self.driver: Driver | None = None
+        self.views: Any = None
+        self.consents: Any = None
+        self.inspector: Any = None
         self.profile = "expression"
         self.source = "demo"
         self.pushed: Slot[ImageU8] = Slot()

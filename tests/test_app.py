@@ -21,7 +21,6 @@ from realtime.config import Config
 from realtime.errors import ServeError
 from realtime.serving import aiortc_internals
 from realtime.serving.app import Server
-from realtime.serving.security import MAX_BODY_BYTES
 from realtime.values import ImageU8
 from tests.picture_producer import PATCH_RGB, PATCH_SIDE, PUSHED_RGB, ProducerServed, ProducerStream
 from tests.webrtc_client import SDP, connection, offer_to_watch, until, watcher
@@ -104,13 +103,18 @@ def test_health_says_what_broke(running: Running) -> None:
     running.served.problems.append("vision: RuntimeError: broke")
     status, _, text = request(running.url + "/healthz")
     assert status == 503
-    assert json.loads(text) == {"ok": False, "problems": ["vision: RuntimeError: broke"]}
+    report = json.loads(text)
+    assert (report["ok"], report["state"]) == (False, "dead")
+    assert report["problems"] == ["vision: RuntimeError: broke"]
+    assert request(running.url + "/readyz")[0] == 503
 
 
 def test_ready_follows_the_process(running: Running) -> None:
     assert request(running.url + "/readyz")[0] == 200
     running.served.is_ready = False
-    assert request(running.url + "/readyz")[0] == 503
+    status, _, text = request(running.url + "/readyz")
+    assert status == 503
+    assert json.loads(text)["problems"] == ["no picture has come through yet"]
 
 
 def test_status_names_source_model_and_viewers(running: Running) -> None:
@@ -178,8 +182,8 @@ def test_strangers_are_refused(running: Running, method: str, path: str, headers
     [
         ("/whep", b"hello", 400, "expected an SDP offer"),
         ("/whep", b"\xff\xfe", 400, "expected UTF-8"),
-        ("/whep", b"v=0\r\n", 400, "one video section"),
-        ("/whep", b"v" * (MAX_BODY_BYTES + 1), 413, "expected at most"),
+        ("/whep", b"v=0\r\n", 422, "one video section"),
+        ("/whep", b"v" * (Config().sdp_bytes + 1), 413, "expected at most"),
         ("/whip", b"hello", 400, "expected an SDP offer"),
     ],
 )
@@ -216,7 +220,7 @@ def test_an_offer_that_only_fails_later_leaves_no_place_taken(running: Running) 
 def test_unknown_sessions_and_methods(running: Running) -> None:
     assert request(running.url + "/whep/unknown", "DELETE")[0] == 404
     assert request(running.url + "/whip/unknown", "DELETE")[0] == 404
-    assert request(running.url + "/whep")[0] == 405
+    assert request(running.url + "/whep", "PUT")[0] == 405
 
 
 # --- watching -----------------------------------------------------------------------------------------
@@ -478,11 +482,11 @@ def test_a_port_in_use_is_one_clear_line(running: Running) -> None:
 
 
 def test_an_address_that_others_can_reach_is_refused() -> None:
-    with pytest.raises(ServeError, match="loopback"):
+    with pytest.raises(ServeError, match=r"expected a loopback address .* or TLS"):
         Server(ProducerServed(ProducerStream()), Config(host="0.0.0.0"))
 
 
-def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_one(
+def test_a_failing_encoder_shows_in_the_health_and_is_made_again_for_all(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -493,13 +497,15 @@ def test_a_failing_encoder_shows_in_the_health_and_the_next_viewer_brings_a_new_
             broken.setattr("realtime.serving.encoder.Coder.encode", fail)
             first = watcher(running.url, "H264")
             one = await first.__aenter__()
-            wanted = {"ok": False, "problems": ["encoder-h264-main: RuntimeError: codec broke"]}
-            await asyncio.to_thread(wait_for, lambda: status_of(running)["health"] == wanted)
-            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 503
+            wanted = ["encoder-h264-main: RuntimeError: codec broke"]
+            await asyncio.to_thread(wait_for, lambda: status_of(running)["health"]["problems"] == wanted)
+            assert status_of(running)["health"]["state"] == "degraded"
+            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200, "it mends itself"
+            assert (await asyncio.to_thread(request, running.url + "/readyz"))[0] == 503
+        await one.frames(3)
         async with watcher(running.url, "H264") as second:
             await second.frames(3)
-            await one.frames(3)
-            assert (await asyncio.to_thread(request, running.url + "/healthz"))[0] == 200
+            assert (await asyncio.to_thread(request, running.url + "/readyz"))[0] == 200
         await first.__aexit__(None, None, None)
 
     asyncio.run(main())

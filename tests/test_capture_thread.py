@@ -184,13 +184,75 @@ def test_status_has_rates_counts_and_the_reason() -> None:
     assert (status["source"], status["reason"]) == ("scripted", "because")
 
 
-def test_an_unexpected_error_ends_the_thread_and_is_kept() -> None:
+def test_an_unexpected_error_is_a_loss_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
     source = ScriptedSource(grey(), RuntimeError("driver bug"))
-    run = Run(opens(lambda: source)).to_the_end()
-    assert isinstance(run.capture.error, RuntimeError)
-    assert run.errors == [("capture", run.capture.error)]
-    assert run.capture.state == "ended"
+    run = Run(opens(lambda: source, RuntimeError("again"), lambda: ScriptedSource(grey()))).to_the_end()
+    assert run.errors == []
+    assert run.waits == [0.5, 1.0]
+    assert len(run.frames) == 2
+    assert "source lost: RuntimeError: driver bug" in caplog.text
     assert source.closed == 1
+
+
+def test_garbage_is_dropped_and_counted_and_a_loss_when_nothing_else_comes() -> None:
+    garbage = (np.zeros((1, 1, 3), np.uint8), 5)
+    now = [0]
+    source = ScriptedSource(grey(), garbage, grey(), *[garbage] * 6, description="camera 7")
+    read = source.read
+
+    def second_by_second() -> Reading:
+        now[0] += NS_PER_S
+        return read()
+
+    source.read = second_by_second  # type: ignore[method-assign]
+    run = Run(opens(lambda: source, lambda: ScriptedSource(grey())))
+    run.capture._clock = lambda: now[0]
+    run.to_the_end()
+    assert len(run.frames) == 3
+    assert run.waits == [0.5]
+    assert run.capture.status()["losses"] == 1
+    assert 4 <= run.capture.status()["unusable"] <= 7
+
+
+@pytest.mark.parametrize(("noisy", "losses", "waits", "frames"), [(False, 0, 0, 17), (True, 1, 2, 6)])
+def test_a_camera_whose_picture_stands_still_is_opened_again_and_others_are_not(
+    noisy: bool, losses: int, waits: int, frames: int
+) -> None:
+    now = [0]
+
+    class Still(ScriptedSource):
+        """A picture each second."""
+
+        def read(self) -> Reading:
+            now[0] += NS_PER_S
+            return super().read()
+
+    def still() -> ScriptedSource:
+        source = Still(*(grey() for _ in range(16 if not noisy else 8)))
+        source.noisy = noisy  # type: ignore[attr-defined]
+        if not noisy:
+            source.script.append((np.full((48, 64, 3), 60, np.uint8), 0))
+        return source
+
+    moved = Still((np.full((48, 64, 3), 60, np.uint8), 0))
+    run = Run(opens(still, still, lambda: moved))
+    run.capture._clock = lambda: now[0]
+    run.to_the_end()
+    assert run.capture.status()["losses"] == losses
+    assert len(run.waits) == waits, "what stands still after it was opened again is lost at once"
+    assert len(run.frames) == frames
+
+
+def test_a_read_that_does_not_return_is_a_silence() -> None:
+    now = [0]
+    capture = Capture(ScriptedSource, Fanout(), clock=lambda: now[0])
+    capture._state, capture._asked_ns = "live", 0
+    said = [(str(capture.state), capture.problem)]
+    now[0] = 4 * NS_PER_S
+    said.append((capture.state, capture.problem))
+    capture._asked_ns = None
+    said.append((capture.state, capture.problem))
+    assert said == [("live", ""), ("lost", "no picture for 4 s"), ("live", "")]
 
 
 def test_an_unexpected_error_at_opening_does_not_leave_the_caller_waiting() -> None:

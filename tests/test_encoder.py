@@ -148,16 +148,22 @@ def test_one_request_one_keyframe(encoding: Encoding, monkeypatch: pytest.Monkey
     assert [encoding.give(seq).keyframe for seq in range(1, 6)] == [True, False, False, False, False]
 
 
-def test_a_failing_codec_ends_the_thread_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Encoding()
-
+def test_a_failing_codec_is_reported_and_opened_anew_with_a_keyframe(
+    encoding: Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> EncodedPicture:
         raise RuntimeError("codec broke")
 
-    monkeypatch.setattr(made.encoder.coder, "encode", fail)
-    made.encoder.start()
-    made.pictures.publish(picture(0))
-    name, error = made.errors.get(timeout=5)
+    before = [encoding.give(seq) for seq in range(3)]
+    with monkeypatch.context() as broken:
+        broken.setattr(encoding.encoder.coder, "encode", fail)
+        encoding.pictures.publish(picture(3))
+        name, error = encoding.errors.get(timeout=5)
     assert name == "encoder-h264-test"
     assert str(error) == "codec broke"
-    assert made.encoder.stop()
+    after = encoding.give(4)
+    assert after.keyframe, "viewers can go on at once"
+    assert after.index == before[-1].index + 1
+    assert after.packet.pts is not None
+    assert after.packet.pts > (before[-1].packet.pts or 0), "times go on rising"
+    assert encoding.encoder.status()["failures"] == 1

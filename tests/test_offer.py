@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from realtime.serving.offer import read_offer, without_names
+from realtime.serving.offer import read_offer
 from tests.webrtc_client import connection, offer_to_watch
 
 
@@ -51,17 +51,6 @@ def test_other_media_are_refused() -> None:
         read_offer(text + text[start:], "watch")
     with pytest.raises(ValueError, match="one video section"):
         read_offer(text[:start], "watch")
-
-
-def test_names_that_only_multicast_could_resolve_are_dropped() -> None:
-    text = (
-        "v=0\r\n"
-        "a=candidate:1 1 udp 2113937151 0b5c3c2e-8a3e-4f4e.local 51000 typ host\r\n"
-        "a=candidate:2 1 udp 2113937151 192.168.1.7 51000 typ host\r\n"
-        "a=end-of-candidates\r\n"
-    )
-    kept = without_names(text).splitlines()
-    assert kept == ["v=0", "a=candidate:2 1 udp 2113937151 192.168.1.7 51000 typ host"]
 
 
 @pytest.mark.parametrize(

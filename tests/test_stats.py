@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from realtime.clock import to_ns
-from realtime.stats import Durations, Load, Rate
+from realtime.stats import BOUNDS_S, Durations, Load, Rate
 
 
 def test_rate_is_events_per_second_and_falls_to_zero() -> None:
@@ -21,6 +21,18 @@ def test_durations_give_median_and_95th_percentile() -> None:
     for value in range(1, 201):
         durations.add_ns(value * 1_000_000)
     assert durations.summary() == {"median": 150.5, "p95": 195.05}
+
+
+def test_durations_are_counted_since_the_start_by_their_bounds() -> None:
+    durations = Durations(capacity=2)
+    for ms in (0.5, 1.0, 1.5, 40.0, 5000.0):
+        durations.add_ns(round(ms * 1e6))
+    found = durations.histogram()
+    assert dict(zip((*BOUNDS_S, "all"), found.counts, strict=True)) == {
+        0.001: 2, 0.002: 3, 0.005: 3, 0.01: 3, 0.02: 3, 0.033: 3, 0.05: 4, 0.1: 4, 0.2: 4, 0.5: 4, 1.0: 4,
+        "all": 5,
+    }  # fmt: skip
+    assert found.sum_s == pytest.approx(5.043)
 
 
 def test_load_is_the_busy_share_of_the_last_seconds() -> None:

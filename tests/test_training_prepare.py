@@ -9,6 +9,7 @@ from models.errors import ModelError
 from models.preprocess import to_tensor
 from models.spec import ModelSpec
 from models.training import prepare
+from models.training.face_finder import Finder
 from models.training.prepared import SIDE, load_prepared
 from realtime.values import FloatArray, ImageU8
 from realtime.vision.align import align_still
@@ -101,7 +102,7 @@ def test_a_wrong_source_is_named(source: str) -> None:
 def test_faces_on_small_pictures_are_found(shared_data: Path) -> None:
     with np.load(shared_data / "fer2013.npz") as file:
         images = file["images"][:4]
-    finder = prepare.Finder()
+    finder = Finder()
     found = [finder.find(np.repeat(image[..., None], 3, axis=2)) for image in images]
     inside = [points for points in found if points is not None and 8 < points[:, 0].mean() < 40]
     assert len(inside) >= 3

@@ -4,8 +4,9 @@ import asyncio
 
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.hub import Hub
+from realtime.serving.limits import DEFAULT_LIMITS
 from realtime.serving.offer import read_offer
-from realtime.serving.viewer import MAX_BUFFERED_BYTES, RESULTS_CHANNEL, Viewer
+from realtime.serving.viewer import RESULTS_CHANNEL, Viewer
 from tests.picture_producer import ProducerStream
 from tests.webrtc_client import connection, offer_to_watch
 
@@ -43,7 +44,7 @@ def test_results_that_the_viewer_does_not_take_are_dropped_and_counted() -> None
         for number in range(100):
             stream.events.publish({"number": number, "text": text})
         await asyncio.sleep(0)
-        limit = MAX_BUFFERED_BYTES // 1000
+        limit = DEFAULT_LIMITS.channel_bytes // 1000
         assert limit <= len(channel.sent) <= limit + 1
         assert viewer.results_dropped == 100 - len(channel.sent)
         channel.bufferedAmount = 0

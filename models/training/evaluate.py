@@ -3,6 +3,7 @@
 `python -m models.training.evaluate --weights W --data fer2013:PATH|faces:FOLDER|folder:ROOT --split test`
 
 Every picture is scored. Where no face is found the usual place of a face is read, and `no_face` counts it.
+`--data clips:CACHE --fold F` measures any model on clips that `models.training.prepare` cached.
 """
 
 from __future__ import annotations
@@ -17,10 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
 
 from models.checkpoint import load_checkpoint
 from models.errors import ModelError
@@ -29,8 +28,10 @@ from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS
 from models.training import shapes
 from models.training.augment import Random
+from models.training.evaluate_clips import Reading, evaluate_clips
 from models.training.features import Encoded, encode_clips, encode_stills
-from models.training.metrics import calibration_error, score
+from models.training.figures import draw_confusion
+from models.training.metrics import summarise
 from models.training.prepare import prepare, read_source
 from models.training.prepared import SPLITS, Prepared, load_prepared, load_shapes
 from models.training.windows import read_windows
@@ -92,26 +93,6 @@ def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") 
                         strength=0.4)  # fmt: skip
 
 
-def summarise(
-    logits: Tensor, labels: Tensor, temperature: float, classes: tuple[str, ...] = BASIC_LABELS
-) -> dict[str, Any]:
-    """Scores as JSON values; `uar` over `classes`, answers among all seven."""
-    scores = score(logits, labels)
-    recall = dict(zip(BASIC_LABELS, scores.recall, strict=True))
-    chosen = [value for name, value in recall.items() if name in classes and value is not None]
-    if not chosen:
-        raise ModelError(f"classes: expected some that occur, got {', '.join(classes)}")
-    return {
-        "war": scores.war,
-        "uar": sum(chosen) / len(chosen),
-        "recall": recall,
-        "confusion": [list(row) for row in scores.confusion],
-        "ece_before": calibration_error(logits, labels),
-        "ece_after": calibration_error(logits, labels, temperature),
-        "count": scores.count,
-    }
-
-
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
@@ -140,36 +121,12 @@ def measure_cost(model: IfddStream, repeats: int = 40) -> tuple[float, float]:
     return statistics.median(frame_ms), statistics.median(window_ms)
 
 
-def draw_confusion(confusion: list[list[int]], path: Path) -> None:
-    """Writes the confusion matrix, rows in shares of the true class, as a PNG."""
-    cell, left = 84, 110
-    size = len(confusion)
-    image = np.full((left + cell * size, left + cell * size, 3), 255, np.uint8)
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    for i, row in enumerate(confusion):
-        for j, value in enumerate(row):
-            share = value / max(1, sum(row))
-            x, y = left + j * cell, left + i * cell
-            shade = int(255 * (1 - share))
-            cv2.rectangle(image, (x, y), (x + cell - 2, y + cell - 2), (255, shade // 2 + 127, shade), -1)
-            ink = (255, 255, 255) if share > 0.55 else (40, 40, 40)
-            cv2.putText(image, f"{100 * share:.0f} %", (x + 14, y + 40), font, 0.6, ink, 1, cv2.LINE_AA)
-            cv2.putText(image, str(value), (x + 14, y + 62), font, 0.45, ink, 1, cv2.LINE_AA)
-    for i, name in enumerate(BASIC_LABELS[:size]):
-        cv2.putText(image, name, (8, left + i * cell + 48), font, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
-        cv2.putText(image, name, (left + i * cell + 2, left - 12), font, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    cv2.putText(image, "true (rows)", (8, 24), font, 0.5, (90, 90, 90), 1, cv2.LINE_AA)
-    cv2.putText(image, "answered (columns)", (left + 2, 24), font, 0.5, (90, 90, 90), 1, cv2.LINE_AA)
-    if not cv2.imwrite(str(path), image):
-        raise ModelError(f"{path}: expected a writable file, got none")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Evaluates and prints; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.training.evaluate", description=__doc__)
     parser.add_argument("--weights", default="default", help="path, name of shipped weights, or default")
     parser.add_argument("--data", required=True,
-                        help="fer2013:PATH, faces:FOLDER, folder:ROOT or prepared:NPZ")  # fmt: skip
+                        help="fer2013:PATH, faces:DIR, folder:ROOT, prepared:NPZ, clips:CACHE")  # fmt: skip
     parser.add_argument("--split", default="test", help="train, public or test")
     parser.add_argument("--as", dest="form", choices=("stills", "clips"), default="stills")
     parser.add_argument("--shapes", default="",
@@ -177,18 +134,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--classes", default=",".join(BASIC_LABELS), help="whose recalls make up uar")
     parser.add_argument("--limit", type=int, default=0, help="a random part of so many pictures (0: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
-    parser.add_argument("--out", type=Path, help="JSON file; the confusion matrix goes beside it as PNG")
+    parser.add_argument("--fold", default="", help="clips: fold by name (default: the first)")
+    parser.add_argument("--sampling", default="", help="clips: segments, consecutive or timed (default: as "
+                        "the weights were chosen by)")  # fmt: skip
+    parser.add_argument("--views", type=int, default=-1, help="clips: windows of each (default: likewise)")
+    parser.add_argument("--device", default="auto", help="clips: auto, cpu or cuda")
+    parser.add_argument("--out", type=Path, help="JSON file; the confusion matrix goes beside it as PNG; "
+                        "clips: all pictures go into the folder of its name")  # fmt: skip
     args = parser.parse_args(arguments)
     try:
+        if args.data.startswith("clips:"):
+            return _evaluate_clips(args)
         result = evaluate(args.weights, args.data, args.split, args.form, tuple(args.classes.split(",")),
                           args.limit, args.workers, args.shapes)  # fmt: skip
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-            draw_confusion(result["confusion"], args.out.with_suffix(".png"))
+            draw_confusion(result["confusion"], BASIC_LABELS, args.out.with_suffix(".png"))
     except (ModelError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
+    print(json.dumps(result))
+    return 0
+
+
+def _evaluate_clips(args: argparse.Namespace) -> int:
+    reading = Reading(args.sampling, args.views, args.workers, args.device)
+    pictures = args.out.with_suffix("") if args.out is not None else None
+    folder = args.data.removeprefix("clips:")
+    result = evaluate_clips(find_weights(args.weights), folder, args.fold, args.split, reading, pictures)
+    if args.out is not None:
+        args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result))
     return 0
 

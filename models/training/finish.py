@@ -28,6 +28,16 @@ def fit_intensity(logits: Tensor) -> tuple[float, float]:
     return scale, -scale * middle
 
 
+def fit_reading(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """A specification's temperature and calibration of the intensity, fitted on validation answers."""
+    scale, offset = fit_intensity(logits)
+    return {
+        "temperature": fit_temperature(logits, labels),
+        "intensity_scale": scale,
+        "intensity_offset": offset,
+    }
+
+
 def ship(model: IfddStream, logits: Tensor, labels: Tensor, path: Path, origin: str) -> dict[str, Any]:
     """Writes the weights, with temperature and intensity fitted on PublicTest, and returns the figures."""
     temperature = fit_temperature(logits, labels)

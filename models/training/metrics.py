@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.errors import ModelError
+from models.spec import BASIC_LABELS
 
 BINS = 15  # of the calibration error, as is usual
 
@@ -55,6 +58,41 @@ def score(logits: Tensor, labels: Tensor) -> Scores:
         confusion=tuple(tuple(int(each) for each in row) for row in confusion),
         count=len(labels),
     )
+
+
+def summarise(
+    logits: Tensor,
+    labels: Tensor,
+    temperature: float,
+    classes: Sequence[str] | None = None,
+    names: Sequence[str] = BASIC_LABELS,
+) -> dict[str, Any]:
+    """Scores as JSON values.
+
+    Args:
+        logits: (N,K).
+        labels: (N,) int64.
+        temperature: of the calibration error "after".
+        classes: whose recalls make up `uar`; answers count among all. None: all.
+        names: K class names.
+
+    Raises:
+        ModelError: none of `classes` occurs.
+    """
+    scores = score(logits, labels)
+    recall = dict(zip(names, scores.recall, strict=True))
+    chosen = [value for name, value in recall.items() if name in (classes or names) and value is not None]
+    if not chosen:
+        raise ModelError(f"classes: expected some that occur, got {', '.join(classes or names)}")
+    return {
+        "war": scores.war,
+        "uar": sum(chosen) / len(chosen),
+        "recall": recall,
+        "confusion": [list(row) for row in scores.confusion],
+        "ece_before": calibration_error(logits, labels),
+        "ece_after": calibration_error(logits, labels, temperature),
+        "count": scores.count,
+    }
 
 
 def calibration_error(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> float:

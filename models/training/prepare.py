@@ -1,7 +1,8 @@
 """Finds and aligns the faces of a data set, once, with the live code: `python -m models.training.prepare`.
 
-Sources: `fer2013:PATH.npz`, `faces:FOLDER` (photographs and labels.csv with image, expression, person) and
-`folder:ROOT` (ROOT/<label>/*.jpg or *.png).
+Pictures go to one npz file: `fer2013:PATH.npz`, `faces:FOLDER` (photographs and labels.csv with image,
+expression, person) and `folder:ROOT` (ROOT/<label>/*.jpg or *.png). Clips go to a cache, which is a folder
+(`clip_cache`): `dfew:ROOT`, `ferv39k:ROOT`, `mafw:ROOT` and `videos:ROOT` (ROOT/<label>/*.mp4).
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from tqdm import tqdm
 
 from models.errors import ModelError
 from models.spec import BASIC_LABELS
+from models.training.clip_cache import CODINGS
+from models.training.clip_media import FOLDER_FPS
+from models.training.clip_prepare import READERS, ClipOptions, prepare_clips, read_clips, table
+from models.training.face_finder import Finder
 from models.training.prepared import SIDE, SPLITS, Prepared
 from realtime.values import CROP_SIDE, FloatArray, ImageU8
 from realtime.vision.align import Transform, similarity, to_matrix, warp
-from realtime.vision.landmarks import FaceMesh
 
-SMALL_SIDE = 160  # pictures below this are enlarged for the landmarker, which fails on 48 pixels
-MARGIN = 0.25  # of the picture's side, mean grey: faces cut at the border are found more often
 HELD_OUT = 3  # a third of the persons of faces/ is kept from training
 
 Picture = npt.NDArray[np.uint8]
@@ -58,7 +60,8 @@ def read_source(source: str) -> list[Item]:
     kind, _, where = source.partition(":")
     readers = {"fer2013": _read_fer2013, "faces": _read_faces, "folder": _read_folder}
     if kind not in readers or not where:
-        raise ModelError(f"data: expected fer2013:PATH, faces:FOLDER or folder:ROOT, got {source!r}")
+        clips = ", ".join(f"{each}:ROOT" for each in READERS)
+        raise ModelError(f"data: expected fer2013:PATH, faces:FOLDER, folder:ROOT, {clips}, got {source!r}")
     if not Path(where).exists():
         raise ModelError(f"data: expected {where} to exist, got no such path")
     items = list(readers[kind](Path(where)))
@@ -105,37 +108,6 @@ def _read_image(path: Path) -> ImageU8:
     if image is None:
         raise ModelError(f"{path}: expected a picture, got none that can be read")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-class Finder:
-    """Finds the one face of a photograph, also a small one; used by one thread or process."""
-
-    def __init__(self) -> None:
-        self._strict = FaceMesh(1, still=True)
-        self._lenient = FaceMesh(1, still=True, min_confidence=0.2)
-
-    def find(self, image: ImageU8) -> FloatArray | None:
-        """Landmarks (478,3) in pixels, or None."""
-        scale = max(1, round(SMALL_SIDE * 1.2 / max(image.shape[:2]))) if max(image.shape) < SMALL_SIDE else 1
-        large = (
-            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else image
-        )
-        margin = int(MARGIN * max(large.shape[:2]))
-        grey = tuple(float(each) for each in large.mean((0, 1)))
-        for mesh, border in (
-            (self._strict, cv2.BORDER_CONSTANT),
-            (self._lenient, cv2.BORDER_REPLICATE),
-            (self._lenient, cv2.BORDER_CONSTANT),
-        ):
-            framed = cv2.copyMakeBorder(large, margin, margin, margin, margin, border, value=grey)
-            faces = mesh.find(np.asarray(framed, np.uint8))
-            if faces:
-                landmarks = faces[0].copy()
-                # pixel centres: (x + 0.5) / scale - 0.5 undoes cv2.resize
-                landmarks[:, :2] = (landmarks[:, :2] - margin + 0.5) / scale - 0.5
-                landmarks[:, 2] /= scale
-                return landmarks
-        return None
 
 
 def align(image: ImageU8, matrix: Transform) -> Picture:
@@ -225,12 +197,32 @@ def _find_all(images: list[ImageU8], workers: int, progress: bool) -> Iterator[F
 
 def main(arguments: list[str] | None = None) -> int:
     """Prepares one source and writes it; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.prepare", description=__doc__)
-    parser.add_argument("--data", required=True, help="fer2013:PATH, faces:FOLDER or folder:ROOT")
-    parser.add_argument("--out", required=True, type=Path, help="npz to write")
+    parser = argparse.ArgumentParser(prog="python -m models.training.prepare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--data", required=True, help="kind and place, such as fer2013:PATH or dfew:ROOT")
+    parser.add_argument("--out", required=True, type=Path, help="npz (pictures) or folder (clips) to write")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    clips = parser.add_argument_group("clips")
+    clips.add_argument("--fold", default="", help="folds to prepare, such as 1 or 1,2 (default all)")
+    clips.add_argument("--missing", choices=("stop", "skip"), default="stop",
+                       help="what to do about missing or unreadable clips (default stop)")  # fmt: skip
+    clips.add_argument("--aligned", action="store_true",
+                       help="the frames are aligned faces already: only resize them")  # fmt: skip
+    clips.add_argument("--media", default="", help="folder of the clips within ROOT (default: the owners')")
+    clips.add_argument("--labels", type=Path, help='label map for other copies: TOML lines "1" = "happy"')
+    clips.add_argument("--side", type=int, default=CROP_SIDE, help=f"px of a picture (default {CROP_SIDE})")
+    clips.add_argument("--fps", type=float, default=FOLDER_FPS,
+                       help=f"of frame folders (default {FOLDER_FPS:g})")  # fmt: skip
+    clips.add_argument("--coding", choices=CODINGS, default="jpeg", help="of the cached pictures")
     args = parser.parse_args(arguments)
     try:
+        if args.data.partition(":")[0] in READERS:
+            options = ClipOptions(
+                tuple(each for each in args.fold.split(",") if each), args.media, args.labels, args.aligned,
+                args.side, args.fps, args.coding, args.missing, args.workers,
+            )  # fmt: skip
+            print(table(prepare_clips(read_clips(args.data, options), args.out, options)))
+            return 0
         prepared = prepare(read_source(args.data), args.workers)
     except ModelError as error:
         print(f"prepare: {error}", file=sys.stderr)

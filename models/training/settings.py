@@ -111,17 +111,40 @@ def load_settings(path: str | os.PathLike[str]) -> Settings:
     Raises:
         ModelError: no such file, not TOML, an unknown name or a value of another type.
     """
-    if not Path(path).is_file():
-        raise ModelError(f"{path}: expected a configuration, got no file")
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{path}: expected TOML, got: {error}") from None
-    settings: Settings = _fill(Settings, values, str(path))
+    settings: Settings = fill(Settings, read_toml(path), str(path))
     return settings
 
 
-def _fill(kind: Any, values: dict[str, Any], where: str) -> Any:
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The values in a TOML file.
+
+    Raises:
+        ModelError: no such file, or not TOML.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: expected a configuration, got no file")
+    try:
+        return parse_toml(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: expected TOML, got: {error}") from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The values in TOML text.
+
+    Raises:
+        ValueError: not TOML.
+    """
+    values: dict[str, Any] = tomllib.loads(text)
+    return values
+
+
+def fill(kind: Any, values: dict[str, Any], where: str) -> Any:
+    """A settings dataclass with the values given, its defaults elsewhere.
+
+    Raises:
+        ModelError: an unknown name, or a value of another type than the default's.
+    """
     defaults = kind()
     known = {each.name for each in dataclasses.fields(kind)}
     filled: dict[str, Any] = {}
@@ -132,7 +155,12 @@ def _fill(kind: Any, values: dict[str, Any], where: str) -> Any:
         if dataclasses.is_dataclass(default):
             if not isinstance(value, dict):
                 raise ModelError(f"{where}: {name}: expected a table, got {value!r}")
-            filled[name] = _fill(type(default), value, f"{where}: {name}")
+            filled[name] = fill(type(default), value, f"{where}: {name}")
+            continue
+        if isinstance(default, tuple):  # of numbers; TOML has lists
+            if not isinstance(value, list) or not all(type(each) in (int, float) for each in value):
+                raise ModelError(f"{where}: {name}: expected numbers in brackets, got {value!r}")
+            filled[name] = tuple(map(float, value))
             continue
         fits = isinstance(value, type(default)) or (isinstance(default, float) and type(value) is int)
         if not fits or (isinstance(value, bool) and not isinstance(default, bool)):

@@ -1,7 +1,8 @@
 """Trains the model that a configuration describes: `python -m models.training.train --config FILE`.
 
-Stage one teaches the frame encoder on stills, stage two the rest on clips made from them. A run goes on
-where it was stopped; `--fresh` starts anew.
+A configuration of kind "clips" (`models.training.recipe`) trains on prepared clips and takes the options of
+`models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one), then the rest on
+clips made from them (stage two). A run goes on where it was stopped; `--fresh` starts anew.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
 from models.registry import create_model
 from models.spec import BASIC_LABELS
+from models.training import train_clips
 from models.training.augment import Random
 from models.training.features import STILL_FRAMES, encode_clips, encode_stills
 from models.training.finish import ship
 from models.training.prepared import Prepared, join, load_prepared, load_shapes
+from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, train_stills
@@ -142,6 +145,8 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains; the exit code."""
+    if _for_clips(arguments):
+        return train_clips.main(arguments)
     parser = argparse.ArgumentParser(prog="python -m models.training.train", description=__doc__)
     parser.add_argument("--config", required=True, type=Path, help="TOML file")
     parser.add_argument("--out", type=Path, help="folder of the run (default out/training/NAME)")
@@ -167,6 +172,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"train: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _for_clips(arguments: list[str] | None) -> bool:
+    """Whether the configuration that the command line names is a recipe for clips."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", default="")
+    try:
+        return read_values(find_recipe(parser.parse_known_args(arguments)[0].config)).get("kind") == KIND
+    except ModelError:
+        return False  # told by the one or the other
 
 
 if __name__ == "__main__":

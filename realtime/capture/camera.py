@@ -41,6 +41,8 @@ class CaptureDevice(Protocol):
 class CameraSource:
     """A camera, asked for MJPG (raw pictures of many cameras are slow over USB), size, rate, short buffer."""
 
+    noisy = True  # its pictures always differ, however little moves: the same one again means that it hangs
+
     def __init__(
         self,
         device: str,

@@ -29,6 +29,7 @@ class Source(Protocol):
         description: what it is, for people, without passwords; may change while it runs.
         choice_reason: why this source was taken, where somebody had the choice; else empty.
         dropped: pictures left out so far because they came too late.
+        noisy: a sensor's, whose pictures always differ a little; absent: not.
 
     Constructors raise SourceError: it cannot be opened, with what was expected and got in one line.
     """

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from realtime.capture.checks import PictureCheck, unusable
 from realtime.capture.source import NoPicture, Source
-from realtime.clock import now_ns
+from realtime.clock import now_ns, to_ns, to_s
 from realtime.errors import SourceError, SourceLostError
+from realtime.logs import say
 from realtime.slot import Fanout
 from realtime.stats import Rate
 from realtime.values import Frame, ImageU8
@@ -22,14 +24,18 @@ log = logging.getLogger(__name__)
 
 State = Literal["opening", "live", "waiting", "lost", "ended"]
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.5, 5.0
+# a source that is asked for a picture and says nothing for so long, or gives only garbage, counts as lost
+SILENT_S = 3.0
 
 
 class Capture:
     """Reads one source on its own thread and publishes frames with rising numbers and times.
 
-    A source that is lost is opened again after 0.5 s, 1 s, 2 s … 5 s. A source that cannot be opened the
-    first time ends the capture, and `wait_opened` raises why. Anything unexpected ends the thread and is
-    kept in `error`. To change the source, stop one Capture and start another with its `next_seq`.
+    A source that is lost is opened again after 0.5 s, 1 s, 2 s … 5 s; so is one that fails in any other way,
+    that gives nothing usable for 3 s, or a camera whose picture stands still for 5 s. A source that cannot
+    be opened the first time ends the capture, and `wait_opened` raises why; so does an error in what takes
+    the frames, which is kept in `error`. To change the source, stop one Capture and start another with its
+    `next_seq`.
     """
 
     def __init__(
@@ -67,7 +73,10 @@ class Capture:
         self._seq, self._t_ns = first_seq, -1
         self._back_off_s = FIRST_BACK_OFF_S
         self._rate = Rate()
-        self._losses = 0
+        self._losses = self._unusable = 0
+        self._check = PictureCheck()
+        self._asked_ns: int | None = None  # while a read goes on
+        self._usable_ns: int | None = None  # when the source opened or last gave a usable picture
         self._problem = self._description = self._reason = ""
         self._size_wh: tuple[int, int] | None = None
 
@@ -101,7 +110,14 @@ class Capture:
         "opening" before the first opening, "live" with pictures, "waiting" for a sender, "lost" until it is
         open again, "ended" after the last picture, a stop, a failed first opening or an error.
         """
-        return self._state
+        return "lost" if self._state == "live" and self._silent_s() > SILENT_S else self._state
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the source or its picture, in one line; empty: nothing. Any thread."""
+        if self._state == "live" and (silent_s := self._silent_s()) > SILENT_S:
+            return f"no picture for {silent_s:.0f} s"
+        return self._problem
 
     @property
     def next_seq(self) -> int:
@@ -122,14 +138,15 @@ class Capture:
         """State, source, rates and counts, ready for JSON. Any thread."""
         source = self._source
         return {
-            "state": self._state,
+            "state": self.state,
             "source": source.description if source is not None else self._description,
             "reason": self._reason,
-            "problem": self._problem,
+            "problem": self.problem,
             "fps": round(self._rate.per_s(self._clock()), 2),
             "frames": self._rate.count,
             "dropped": source.dropped if source is not None else 0,
             "losses": self._losses,
+            "unusable": self._unusable,
             "size": self._size_wh,
         }
 
@@ -138,10 +155,13 @@ class Capture:
             return
         assert self._source is not None
         try:
+            self._asked_ns = self._clock()
             reading = self._source.read()
-        except (SourceLostError, SourceError) as error:
+        except Exception as error:  # a driver's own errors are no reason to give the source up
             self._lose(error)
             return
+        finally:
+            self._asked_ns = None
         if reading is None:
             log.info("%s: ended", self._description)
             self._worker.request_stop()
@@ -153,41 +173,72 @@ class Capture:
     def _open(self) -> bool:
         try:
             self._source = self._open_source()
-        except SourceError as error:
+        except Exception as error:
             if self._opened.is_set():
                 self._lose(error)
-            else:
+            elif isinstance(error, SourceError):
                 self._open_error, self._problem = error, str(error)
                 self._worker.request_stop()
+            else:
+                raise
             return False
         self._description, self._reason = self._source.description, self._source.choice_reason
+        self._usable_ns = None
         self._opened.set()
         return True
 
     def _lose(self, error: Exception) -> None:
+        known = isinstance(error, SourceLostError | SourceError)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
         if self._state != "lost":
             self._losses += 1
-            log.warning("source lost: %s", error)
-        self._state, self._problem = "lost", str(error)
+            name, trace = self._description, None if known else error
+            say(log, "source_lost", f"source lost: {text}", logging.WARNING, trace, source=name)
+        self._state, self._problem = "lost", text
         self._close()
         if not self._wait(self._back_off_s):
             self._back_off_s = min(2 * self._back_off_s, LONGEST_BACK_OFF_S)
 
     def _publish(self, image_rgb: ImageU8, t_ns: int) -> None:
+        assert self._source is not None
+        now = self._clock()
+        if self._usable_ns is None:
+            self._usable_ns = now
+        if problem := unusable(image_rgb):
+            self._unusable += 1
+            if now - self._usable_ns > to_ns(SILENT_S):
+                self._lose(SourceLostError(f"{self._source.description}: {problem}"))
+            return
+        self._usable_ns = now
+        self._check.look(image_rgb, now)
+        if self._check.still and getattr(self._source, "noisy", False):
+            self._lose(SourceLostError(f"{self._source.description}: the picture stands still"))
+            return
         image = fit(image_rgb, self._max_side)
         self._t_ns = max(t_ns, self._t_ns + 1)
         frame = Frame(self._seq, self._t_ns, image)
         self._seq += 1
-        self._state, self._problem, self._back_off_s = "live", "", FIRST_BACK_OFF_S
+        if self._state == "lost":
+            name = self._source.description
+            say(log, "source_back", f"source back: {name}", logging.WARNING, source=name)
+        self._state, self._back_off_s = "live", FIRST_BACK_OFF_S
+        self._problem = "the picture is black: is the camera covered?" if self._check.black else ""
         self._size_wh = frame.size_wh
         self._rate.mark(self._clock())
         self._fanout.publish(frame)
+
+    def _silent_s(self) -> float:
+        asked_ns = self._asked_ns
+        return 0.0 if asked_ns is None else to_s(self._clock() - asked_ns)
 
     def _close(self) -> None:
         source, self._source = self._source, None
         if source is not None:
             self._description = source.description
-            source.close()
+            try:
+                source.close()
+            except Exception:  # a device that has gone may fail to close; it is opened again anyway
+                log.debug("%s: closing failed", self._description, exc_info=True)
 
     def _teardown(self) -> None:
         self._state = "ended"

@@ -10,6 +10,7 @@ from typing import Any
 
 from realtime.driver.measure import FaceMeasure
 from realtime.errors import ConfigError
+from realtime.files import replacing
 from realtime.values import Quality
 
 
@@ -54,7 +55,7 @@ def write(trace: Trace, path: Path) -> None:
         "expected": [dataclasses.asdict(each) for each in trace.expected],
         "words": trace.words,
     }
-    with path.open("w", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         for each in (head, *map(_to_json, trace.rows)):
             file.write(json.dumps(each, separators=(",", ":")) + "\n")
 

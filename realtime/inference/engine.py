@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,18 @@ import torch
 
 import models
 from models.bench import DTYPES, graphed
+from models.fingerprint import fingerprint
 from models.preprocess import to_tensor
 from realtime.clock import NS_PER_MS, now_ns
 from realtime.errors import WeightsError
 from realtime.inference.batches import SIZES, Capture, FixedBatches
 from realtime.inference.features import FeatureStore
+from realtime.inference.issm import Details
+from realtime.inference.scores import intensity_of, probabilities_of
 from realtime.values import FloatArray
 from realtime.vision.ring import CropRing, Window
+
+DEFAULT_MODEL = "ifdd-stream"
 
 # A face, its ring, and the serial of a crop that its next windows will need.
 Ahead = tuple[Hashable, CropRing, int]
@@ -41,12 +45,16 @@ class Reading:
     Attributes:
         probabilities: (K,) float32, sum 1, after the weights' temperature.
         intensity: 0 to 1, from the margin of the strongest logit over its strongest rival.
+        logits: (K,) float32, what both come from.
+        feature: (C,) float32, what the model's head reads.
         static_index, dynamic_index: (T'/2,) positions in the window, 0 to T-1; None without ISSM.
         cost_ms: time of the batch that this window was in.
     """
 
     probabilities: FloatArray
     intensity: float
+    logits: FloatArray
+    feature: FloatArray
     static_index: FloatArray | None
     dynamic_index: FloatArray | None
     cost_ms: float
@@ -86,6 +94,7 @@ class Engine:
             raise WeightsError("device: expected a CUDA device, got none that torch can use")
         if precision == "auto":
             precision = "bfloat16" if device == "cuda" else "float32"
+        self.fingerprint = fingerprint(model)  # of the weights as they came, whatever device computes
         self.device, self._dtype = torch.device(device), DTYPES[precision]
         self.model = model.to(self.device, self._dtype).eval()
         self.spec = model.spec
@@ -123,6 +132,31 @@ class Engine:
                 finds them done.
         """
         started_ns = now_ns()
+        output, kept = self._answer(requests, ahead)
+        if output is None:
+            return [None] * len(requests)
+        count = sum(kept)
+        self.windows += count
+        readings = self._readings(output, count, started_ns)
+        return [next(readings) if is_there else None for is_there in kept]
+
+    @torch.inference_mode()
+    def inspect(self, request: Request) -> Details | None:
+        """What ISSM does in one window; None without ISSM, or if its crops were overwritten meanwhile."""
+        output, _ = self._answer([request], ())
+        if output is None or output.correlation is None:
+            return None
+        static = self._positions(output.static_index, output)
+        dynamic = self._positions(output.dynamic_index, output)
+        if static is None or dynamic is None:
+            return None
+        correlation = output.correlation[0].float().cpu().numpy()
+        return Details(self.spec.frames, correlation, static[0], dynamic[0])
+
+    def _answer(
+        self, requests: list[Request], ahead: Sequence[Ahead]
+    ) -> tuple[models.Output | None, list[bool]]:
+        """The model's output for the windows that can be read, and which those are."""
         if self._cached is None:
             clips = [self._to_tensor([(each.ring, each.window.serials)]) for each in requests]
             kept = [clip is not None for clip in clips]
@@ -138,16 +172,17 @@ class Engine:
             output = self._read(self._store.gather(windows)) if windows else None
             for key, serials in windows:
                 self._store.drop_before(key, serials[0])
-        if output is None:
-            return [None] * len(requests)
-        count = sum(kept)
-        self.windows += count
-        readings = self._readings(output, count, started_ns)
-        return [next(readings) if is_there else None for is_there in kept]
+        return output, kept
 
     def retain(self, keys: Iterable[Hashable]) -> None:
         """Drops the cached features of every face that is not among `keys`."""
         self._store.retain(keys)
+
+    def forget(self) -> None:
+        """Drops all cached features and gives memory that is not in use back to the device."""
+        self._store.retain(())
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def warm_up(self) -> None:
         """Runs the model on empty pictures, so that the first window does not pay for start-up."""
@@ -210,20 +245,20 @@ class Engine:
 
     def _readings(self, output: models.Output, count: int, started_ns: int) -> Iterator[Reading]:
         """The first `count` rows of the output; what follows is padding."""
-        spec = self.spec
-        logits = output.logits[:count].float()
-        probabilities = torch.softmax(logits / spec.temperature, dim=1).cpu().numpy()
-        best = logits.topk(min(2, logits.shape[1]), dim=1).values.cpu().numpy()
-        margins = best[:, 0] - best[:, -1]
+        logits = output.logits[:count].float().cpu().numpy()
+        features = output.feature[:count].float().cpu().numpy()
         static = self._positions(output.static_index, output)
         dynamic = self._positions(output.dynamic_index, output)
         cost_ms = (now_ns() - started_ns) / NS_PER_MS
-        if not np.isfinite(probabilities).all():
-            raise FloatingPointError(f"{spec.name}: expected finite logits, got NaN or infinity")
-        for number, margin in enumerate(margins):
+        if not np.isfinite(logits).all():
+            raise FloatingPointError(f"{self.spec.name}: expected finite logits, got NaN or infinity")
+        probabilities = probabilities_of(logits, self.spec)
+        for number in range(count):
             yield Reading(
-                probabilities[number].astype(np.float32),
-                1 / (1 + math.exp(-(spec.intensity_scale * float(margin) + spec.intensity_offset))),
+                probabilities[number],
+                intensity_of(logits[number], self.spec),
+                logits[number],
+                features[number],
                 None if static is None else static[number],
                 None if dynamic is None else dynamic[number],
                 cost_ms,
@@ -245,7 +280,8 @@ def make_engine(
     """The engine for a model's name and, when given or shipped, its weights.
 
     Args:
-        model: a name of `models.list_models()`.
+        model: a name of `models.list_models()`; empty for the one that the weights are of, or without
+            weights for the default one.
         weights: path of a safetensors file, or the name of one in `weights_folder`; empty for
             `<model>.safetensors` of that folder if it is there, else random weights.
         device, precision: as in Engine.
@@ -254,7 +290,8 @@ def make_engine(
     Raises:
         WeightsError: an unknown model, no such file, or weights of another shape.
     """
-    path = Path(weights) if weights else weights_folder / f"{model}.safetensors"
+    wanted = model or DEFAULT_MODEL
+    path = Path(weights) if weights else weights_folder / f"{wanted}.safetensors"
     if weights and not path.is_file():
         path = weights_folder / f"{weights}.safetensors"
         if not path.is_file():
@@ -262,11 +299,11 @@ def make_engine(
     try:
         if path.is_file():
             network = models.load_checkpoint(path)
-            if network.spec.name != model:
+            if model and network.spec.name != model:
                 raise WeightsError(f"weights {path}: expected weights of {model}, got {network.spec.name}")
         else:
             torch.manual_seed(0)  # untrained, but the same at every start
-            network = models.create_model(model)
+            network = models.create_model(wanted)
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
     return Engine(network, device, precision)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from realtime.clock import NS_PER_S, now_ns, to_ns
 from realtime.inference.engine import Ahead, Engine, Reading, Request
+from realtime.inference.issm import Details
+from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
 from realtime.stats import Rate
 from realtime.values import Prediction
-from realtime.vision.ring import CropRing
+from realtime.vision.ring import CropRing, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +24,14 @@ class Feed:
         name: the stream's name.
         rings: the rings of the faces followed now; called on the inference thread.
         publish: takes each prediction; called on the inference thread, must return at once.
+        adjust: gives a reading's scores for its face, where persons may have taught theirs; called on the
+            inference thread, must return at once.
     """
 
     name: str
     rings: Callable[[], tuple[CropRing, ...]]
     publish: Callable[[Prediction], None]
+    adjust: Callable[[int, Window, Reading], Scores] | None = None
 
 
 @dataclass(slots=True)
@@ -65,8 +70,18 @@ class InferenceStage:
         self._late_ns = round(1.5 * NS_PER_S / self.wanted_hz)
         self._faces: dict[Hashable, _FaceState] = {}
 
-    def step(self, feeds: tuple[Feed, ...]) -> int:
-        """Predicts for every face whose hop is over; the number of predictions published."""
+    def forget(self) -> None:
+        """Drops all that is remembered of faces: their features, averages and times."""
+        self._faces.clear()
+        self._engine.forget()
+
+    def step(self, feeds: tuple[Feed, ...], wanted: Callable[[], bool] = lambda: True) -> int:
+        """Predicts for every face whose hop is over; the number of predictions published.
+
+        Args:
+            feeds: the streams.
+            wanted: asked when the model has answered; False: nothing is published.
+        """
         requests: list[Request] = []
         owners: list[Feed] = []
         ahead: list[Ahead] = []
@@ -87,17 +102,34 @@ class InferenceStage:
         self._engine.retain(alive)
         published = 0
         readings = self._engine.read(requests, ahead)
+        if not wanted():
+            return 0
         for request, feed, reading in zip(requests, owners, readings, strict=True):
-            prediction = None if reading is None else self._predict(request, reading)
+            prediction = None if reading is None else self._predict(request, reading, feed)
             if prediction is not None:
                 feed.publish(prediction)
                 published += 1
         return published
 
-    def _predict(self, request: Request, reading: Reading) -> Prediction | None:
+    def inspect(self, feeds: tuple[Feed, ...], name: str, face_id: int) -> tuple[int, Details] | None:
+        """What ISSM does in a face's newest window, and the time of its newest crop.
+
+        None where there is no such window, or the model has no ISSM.
+        """
+        for feed in feeds:
+            for ring in feed.rings() if feed.name == name else ():
+                window = ring.window() if ring.face_id == face_id else None
+                if window is None:
+                    continue
+                details = self._engine.inspect(Request((name, face_id), window, ring))
+                return None if details is None else (int(window.t_ns[-1]), details)
+        return None
+
+    def _predict(self, request: Request, reading: Reading, feed: Feed) -> Prediction | None:
         labels, window = self._engine.spec.labels, request.window
         thumbnails = request.ring.read_thumbnails(window.serials)
-        if thumbnails is None:
+        meshes = request.ring.read_landmarks(window.serials)
+        if thumbnails is None or meshes is None:
             return None
         state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
         # a window that begins after the last one's end follows a gap, not a delay
@@ -108,8 +140,12 @@ class InferenceStage:
             self.late.mark(now_ns())
         state.grid_ns = window.grid_ns
         t_ns = int(window.t_ns[-1])
+        if feed.adjust is None:
+            scores = Scores(reading.probabilities, reading.intensity)
+        else:
+            scores = feed.adjust(request.ring.face_id, window, reading)
         probabilities, label, confidence, intensity = state.smoother.update(
-            t_ns, reading.probabilities, reading.intensity
+            t_ns, scores.probabilities, scores.intensity
         )
         return Prediction(
             face_id=request.ring.face_id,
@@ -127,4 +163,7 @@ class InferenceStage:
             cost_ms=reading.cost_ms,
             trained=self._engine.spec.trained,
             face=window.face,
+            calibrated=scores.calibrated,
+            taught=scores.taught,
+            meshes=meshes,
         )

@@ -4,30 +4,55 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from realtime.clock import now_ns
 from realtime.inference.engine import Engine
+from realtime.inference.issm import Details
 from realtime.inference.stage import Feed, InferenceStage
 from realtime.slot import Slot
 from realtime.stats import Durations, Load, Rate
-from realtime.worker import Worker, yield_to_others
+from realtime.supervise import Life, Supervised
+from realtime.worker import yield_to_others
 
 # a thread that is busy for more than this share of the time has no rest left between two hops
 FULL_LOAD = 0.95
+# a model that gives no answer for so long hangs; the slowest one measured takes 0.9 s a window on a CPU
+PATIENCE_S = 15.0
+# after so many failures in a row the engine is made anew, from the file
+REBUILD_AFTER = 3
+# questions that wait at once; those about the same face share one answer
+MOST_QUESTIONS = 16
+
+Answer = tuple[int, Details] | None  # the time of the window's newest crop, and what ISSM did in it
 
 
 class Inference:
-    """Runs an InferenceStage whenever vision has seen a frame, at most as often as hops are due."""
+    """Runs an InferenceStage whenever vision has seen a frame, at most as often as hops are due.
+
+    A model that fails is tried again with all it remembered forgotten, from the third time on with a new
+    engine; one that hangs is replaced by a new engine on a new thread.
+    """
 
     def __init__(
-        self, engine: Engine, stage: InferenceStage, *, on_error: Callable[[str, BaseException], None]
+        self,
+        engine: Engine,
+        stage: InferenceStage,
+        *,
+        on_error: Callable[[str, BaseException], None],
+        on_recovered: Callable[[str], None] | None = None,
+        rebuild: Callable[[], tuple[Engine, InferenceStage]] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Makes the thread without starting it.
 
         Args:
             engine: the model, for its description.
             stage: what is run.
-            on_error: told the thread's name and its exception.
+            on_error: told the thread's name and its exception, at each failure.
+            on_recovered: told the name when predictions can be made again.
+            rebuild: makes an engine and its stage anew, on the inference thread; None: the same are used.
+            patience_s: a batch that takes longer hangs.
         """
         self.engine = engine
         self.durations = Durations()
@@ -37,8 +62,15 @@ class Inference:
         self._feeds: tuple[Feed, ...] = ()
         self._lock = threading.Lock()
         self._due: Slot[bool] = Slot()
-        self.worker = Worker(
-            "inference", self._step, setup=self._setup, wake=self._due.close, on_error=on_error
+        self._rebuild = rebuild
+        self._questions: dict[tuple[str, int], Future[Answer]] = {}
+        self.worker = Supervised(
+            "inference",
+            self._make,
+            wake=self._due.close,
+            on_error=on_error,
+            on_recovered=on_recovered,
+            patience_s=patience_s,
         )
 
     def add(self, feed: Feed) -> None:
@@ -54,6 +86,20 @@ class Inference:
     def wake(self) -> None:
         """Says that there may be a window due; any thread, returns at once."""
         self._due.put(True)
+
+    def inspect(self, name: str, face_id: int) -> Future[Answer] | None:
+        """Asks what ISSM does in a face's newest window; answered after the next batch.
+
+        Any thread, returns at once: None where too many ask already.
+        """
+        with self._lock:
+            asked = self._questions.get((name, face_id))
+            if asked is None:
+                if len(self._questions) >= MOST_QUESTIONS:
+                    return None
+                asked = self._questions[name, face_id] = Future()
+        self.wake()
+        return asked
 
     @property
     def wanted_hz(self) -> float:
@@ -71,19 +117,55 @@ class Inference:
         t_ns = now_ns()
         return self.load < FULL_LOAD and 2 * self._stage.late.per_s(t_ns) <= self.rate.per_s(t_ns)
 
-    def _setup(self) -> None:
+    def _make(self, life: Life) -> _Model:
         yield_to_others()
+        if self._rebuild is not None and (life.after_hang or life.failures >= REBUILD_AFTER):
+            before = self.engine
+            self.engine, self._stage = self._rebuild()
+            self.engine.encoded, self.engine.windows = before.encoded, before.windows
+        elif life.failures:
+            self._stage.forget()
         self.engine.warm_up()
+        return _Model(self, self._stage, life)
 
-    def _step(self) -> None:
+    def predict(self, stage: InferenceStage, life: Life) -> bool:
+        """Waits for a wake-up and predicts; True if windows were read. On the inference thread."""
         if self._due.take(0.5) is None:
-            return
+            return False
         started_ns = now_ns()
         self._load.begin(started_ns)
-        published = self._stage.step(self._feeds)
-        ended_ns = now_ns()
-        self._load.end(ended_ns)
+        try:
+            published = stage.step(self._feeds, lambda: life.in_charge)
+            ended_ns = now_ns()
+            self._answer(stage)
+        finally:
+            self._load.end(now_ns())
         if published:
             self.durations.add_ns(ended_ns - started_ns)
             for _ in range(published):
                 self.rate.mark(ended_ns)
+        return published > 0
+
+    def _answer(self, stage: InferenceStage) -> None:
+        with self._lock:
+            questions, self._questions = self._questions, {}
+        for (name, face_id), asked in questions.items():
+            try:
+                asked.set_result(stage.inspect(self._feeds, name, face_id))
+            except BaseException as error:
+                asked.set_exception(error)
+                raise
+
+
+class _Model:
+    """The supervised part: an engine and its stage while they work."""
+
+    def __init__(self, inference: Inference, stage: InferenceStage, life: Life) -> None:
+        self._inference, self._stage, self._life = inference, stage, life
+
+    def step(self) -> bool:
+        return self._inference.predict(self._stage, self._life)
+
+    def close(self) -> None:
+        if self._life.in_charge:
+            self._stage.forget()  # what it cached may be what is broken, or what fills the memory

@@ -8,9 +8,16 @@ import numpy as np
 from realtime.clock import to_ns
 from realtime.driver.state import DriverState
 from realtime.picture.driver_panel import draw_driver
-from realtime.picture.overlay import dim, draw_bars, draw_face, draw_notices
+from realtime.picture.mesh import draw_lines
+from realtime.picture.mirror import mirrored
+from realtime.picture.overlay import dim, draw_bars, draw_face, draw_message, draw_notices, face_colour
+from realtime.picture.privacy import paint_scene
 from realtime.picture.split_strip import draw_strip, strip_height
-from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.picture.tiles import mesh_tiles
+from realtime.values import Face, Frame, ImageU8, Observation, Picture, Prediction
+from realtime.view import View
+
+PLAIN = View()
 
 
 class Painter:
@@ -30,7 +37,7 @@ class Painter:
         self._predictions: dict[int, Prediction] = {}
         self._expressions = expressions
         self._driver: DriverState | None = None
-        self._strip: tuple[Prediction | None, ImageU8] | None = None
+        self._strip: tuple[tuple[object, ...], ImageU8] | None = None
 
     def note(self, prediction: Prediction) -> None:
         """Takes a face's newest prediction."""
@@ -42,7 +49,7 @@ class Painter:
         self._driver = state
 
     def forget(self) -> None:
-        """Drops all predictions, because the source changed."""
+        """Drops all predictions, because the source changed or expressions are no longer read."""
         self._predictions.clear()
 
     def paint(
@@ -52,37 +59,63 @@ class Painter:
         notices: tuple[str, ...] = (),
         *,
         live: bool = True,
+        view: View = PLAIN,
+        message: str = "",
     ) -> Picture:
         """The finished picture: the frame with faces, bars and notices, and the ISSM strip below it.
 
         Args:
             frame: the picture to paint on; odd sizes lose their last row or column.
-            observation: of this frame, or of one shortly before; None where there is none.
+            observation: of this frame, or of one shortly before; None where there is none. A guarded view
+                is opened by the observation of this very frame only.
             notices: lines to show in the corner.
-            live: False darkens the frame, because it is old.
+            live: False darkens the frame, because it is old; a guarded view hides it.
+            view: what is shown, and how.
+            message: a line to show large in the middle.
         """
         width, height = (each - each % 2 for each in frame.size_wh)
-        strip_rows = strip_height(width) if self._expressions else 0
+        expressions = self._expressions and view.expressions
+        strip_rows = strip_height(width) if expressions and view.strip else 0
         canvas = np.empty((height + strip_rows, width, 3), np.uint8)  # the one copy of the frame
-        canvas[:height] = frame.image_rgb[:height, :width]
-        image = canvas[:height]
+        image, source = canvas[:height], frame.image_rgb[:height, :width]
+        if view.mirror:
+            source = np.asarray(cv2.flip(source, 1), np.uint8)
+            observation = None if observation is None else mirrored(observation, width)
+        its_own = live and observation is not None and observation.seq == frame.seq
+        hidden = paint_scene(image, source, observation if its_own else None, view)
+        if view.guarded and not its_own:
+            observation = None
         faces = () if observation is None else observation.faces
-        shown = self._current(frame.t_ns, observation) if live else {}
+        shown = self._current(frame.t_ns, observation) if live and expressions else {}
         if not live:
-            dim(image)
+            if not view.guarded:
+                dim(image)
             faces = ()
         for face in faces:
-            draw_face(image, face, shown.get(face.face_id), labels=self._expressions)
-        draw_bars(image, [shown[face_id] for face_id in sorted(shown)])
+            if view.mesh and view.picture == "camera":
+                draw_lines(image, face.landmarks, face_colour(face.face_id))
+            if view.box:
+                draw_face(image, face, shown.get(face.face_id), labels=expressions)
+        if view.bars:
+            draw_bars(image, [shown[face_id] for face_id in sorted(shown)])
         if self._driver is not None:
             stale = not live or frame.t_ns - self._driver.t_ns > self._stale_ns
             draw_driver(image, self._driver, stale=stale)
-        draw_notices(image, notices)
-        largest = max(faces, key=lambda face: face.quality.size_px, default=None)
+        draw_notices(image, (hidden, *notices) if hidden and live else notices)
+        if message:
+            draw_message(image, message)
         if strip_rows:
-            canvas[height:] = self._strip_of(width, None if largest is None else shown.get(largest.face_id))
+            canvas[height:] = self._strip_of(width, self._of_strip(faces, shown, view), view)
         yuv420p = cv2.cvtColor(canvas, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
         return Picture(frame.seq, frame.t_ns, yuv420p, canvas)
+
+    @staticmethod
+    def _of_strip(faces: tuple[Face, ...], shown: dict[int, Prediction], view: View) -> Prediction | None:
+        """The prediction whose window the strip shows: the picked face's, else the largest one's."""
+        if view.chosen in shown:
+            return shown[view.chosen]
+        largest = max(faces, key=lambda face: face.quality.size_px, default=None)
+        return None if largest is None else shown.get(largest.face_id)
 
     def _current(self, t_ns: int, observation: Observation | None) -> dict[int, Prediction]:
         """The predictions that may be shown at `t_ns`: of faces that are there, and not stale."""
@@ -97,7 +130,12 @@ class Painter:
         for face_id in [key for key, each in self._predictions.items() if t_ns - each.t_ns > self._stale_ns]:
             del self._predictions[face_id]
 
-    def _strip_of(self, width: int, prediction: Prediction | None) -> ImageU8:
-        if self._strip is None or self._strip[0] is not prediction or self._strip[1].shape[1] != width:
-            self._strip = (prediction, draw_strip(width, prediction))
+    def _strip_of(self, width: int, prediction: Prediction | None, view: View) -> ImageU8:
+        key = (prediction, width, view.mirror, view.picture != "camera")
+        if self._strip is None or self._strip[0] != key:
+            tiles = None
+            if prediction is not None:
+                tiles = mesh_tiles(prediction) if view.picture != "camera" else prediction.thumbnails
+                tiles = tiles[:, :, ::-1] if view.mirror else tiles
+            self._strip = (key, draw_strip(width, prediction, tiles))
         return self._strip[1]

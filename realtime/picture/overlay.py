@@ -110,6 +110,24 @@ def draw_notices(image: ImageU8, notices: tuple[str, ...]) -> None:
         top += 26 * unit
 
 
+def draw_message(image: ImageU8, text: str) -> None:
+    """Draws a sentence large in the middle, in lines that fit."""
+    size = 22 * max(1, round(image.shape[0] / 480))
+    room = image.shape[1] - 2 * size
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_mask(longer, size).shape[1] <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    step = round(1.6 * size)
+    top = (image.shape[0] - step * len(lines)) // 2
+    for line in lines:
+        draw_text(image, line, (image.shape[1] - text_mask(line, size).shape[1]) // 2, top, size)
+        top += step
+
+
 def dim(image: ImageU8) -> None:
     """Darkens the whole picture in place: what it shows is not live."""
     cv2.convertScaleAbs(image, dst=image, alpha=0.35)

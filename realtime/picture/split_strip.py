@@ -24,12 +24,13 @@ def strip_height(width: int) -> int:
     return 2 * ((width // 16 + 36 * unit) // 2)
 
 
-def draw_strip(width: int, prediction: Prediction | None) -> ImageU8:
+def draw_strip(width: int, prediction: Prediction | None, tiles: ImageU8 | None = None) -> ImageU8:
     """The strip as a new (strip_height(width), width, 3) picture.
 
     Args:
         width: of the video picture, pixels.
         prediction: whose window to show; None while there is none.
+        tiles: (T,h,w,3) uint8, what to show of each crop; None: the prediction's thumbnails.
     """
     unit = max(1, round(width / 640))
     height, lane = strip_height(width), 10 * unit
@@ -46,11 +47,12 @@ def draw_strip(width: int, prediction: Prediction | None) -> ImageU8:
             MUTED,
         )
         return strip
-    count = len(prediction.thumbnails)
+    tiles = prediction.thumbnails if tiles is None else tiles
+    count = len(tiles)
     edges = np.linspace(0, width, count + 1).round().astype(int)
     side = min(width // count, height - 2 * lane - 16 * unit)
     nearest = _nearest_group(count, prediction.static_index, prediction.dynamic_index)
-    for number, thumbnail in enumerate(prediction.thumbnails):
+    for number, thumbnail in enumerate(tiles):
         left = int(edges[number]) + (int(edges[number + 1] - edges[number]) - side) // 2
         tile = cv2.resize(thumbnail, (side, side), interpolation=cv2.INTER_AREA)
         strip[lane : lane + side, left : left + side] = tile

@@ -7,11 +7,14 @@ feedback has no hook, and a remote track's queue grows without bound when its re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import av
-from aiortc import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, sdp
+from aioice.ice import Connection, StunProtocol
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, sdp
 from aiortc.codecs import CODECS
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcpeerconnection import find_common_codecs
@@ -24,11 +27,16 @@ from aiortc.rtp import (
     unpack_header_extensions,
 )
 
+log = logging.getLogger(__name__)
+
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 ONE_BYTE_PROFILE = 0xBEDE
 # min and max 0 in units of 10 ms: show each picture as soon as it is decoded. Measured against Chromium
 # 150 on loopback: it saves 18 ms of jitter buffer, and the receiver's jitterBufferTarget = 0 saves none.
 PLAY_AT_ONCE = b"\x00\x00\x00"
+
+# About a second of a sender at 10 Mbit/s.
+MAX_WAITING_DATAGRAMS = 1024
 
 _MAP = "_RTCRtpSender__rtp_header_extensions_map"
 
@@ -150,3 +158,72 @@ def parse_offer(text: str) -> sdp.SessionDescription:
         raise ValueError(f"expected an SDP offer, got one that does not parse ({error})") from error
     offer.type = "offer"
     return offer
+
+
+def ice_connections(connection: RTCPeerConnection) -> list[Connection]:
+    """The ICE connections under a WebRTC connection, one for each transport that is not bundled."""
+    transports = [each.receiver.transport for each in connection.getTransceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport)
+    return list({id(each): each.transport._connection for each in transports}.values())
+
+
+def bind_media(
+    connection: RTCPeerConnection, addresses: Sequence[str], accept: Callable[[str], bool] | None = None
+) -> None:
+    """Has the connection's UDP sockets bound to `addresses` alone, and hear none but whom it accepts.
+
+    aioice gathers on every interface, never on loopback, and queues what anybody sends until it is read. To
+    be called between setRemoteDescription and setLocalDescription.
+
+    Args:
+        connection: one that has not gathered yet.
+        addresses: local IP addresses.
+        accept: tells of a sender's IP address whether it is heard; None hears all.
+    """
+    for ice in ice_connections(connection):
+        vars(ice)["get_component_candidates"] = _gatherer(ice, list(addresses), accept)
+
+
+def _gatherer(ice: Connection, addresses: list[str], accept: Callable[[str], bool] | None) -> Any:
+    gather = ice.get_component_candidates
+
+    async def gather_there(component: int, **_others: object) -> Any:
+        found = await gather(component=component, addresses=addresses)
+        for protocol in ice._protocols:
+            vars(protocol).setdefault("datagram_received", _doorkeeper(ice, protocol, accept))
+        return found
+
+    return gather_there
+
+
+def _doorkeeper(
+    ice: Connection, protocol: StunProtocol, accept: Callable[[str], bool] | None
+) -> Callable[[bytes, tuple[Any, ...]], None]:
+    receive, queue = protocol.datagram_received, ice._queue
+
+    def hear(data: bytes, address: tuple[Any, ...]) -> None:
+        if accept is not None and not accept(address[0]):
+            return
+        # STUN begins with a byte below 4 (RFC 7983); the rest waits in a queue that has no bound
+        if data[:1] > b"\x03" and queue.qsize() >= MAX_WAITING_DATAGRAMS:
+            return
+        try:
+            receive(data, address)
+        except Exception as error:  # what a stranger sends is no bug of ours
+            log.debug("datagram from outside dropped: %r", error)
+
+    return hear
+
+
+def with_message_limit(answer: str, limit: int) -> str:
+    """The answer with the largest data channel message that we take, which aiortc always gives as 64 KiB."""
+    return re.sub(r"(?m)^a=max-message-size:\d+", f"a=max-message-size:{limit}", answer)
+
+
+def unread_bytes(connection: RTCPeerConnection) -> int:
+    """What the data channels' other side has sent of messages that are not complete; aiortc has no bound."""
+    sctp = connection.sctp
+    if sctp is None:
+        return 0
+    return sum(len(chunk.user_data) for each in sctp._inbound_streams.values() for chunk in each.reassembly)

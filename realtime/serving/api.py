@@ -11,11 +11,46 @@ from aiohttp import web
 
 from realtime.errors import IfddLiveError
 from realtime.serving.context import CONTEXT
-from realtime.serving.security import refuse
+from realtime.serving.operation import Operation
+from realtime.serving.refusal import refuse
 from realtime.serving.signalling import one_line
 
 WEB = Path(__file__).resolve().parents[2] / "assets" / "web"
 MAX_SOURCE_CHARACTERS = 1000
+JSON = "application/json"
+
+OPERATIONS = (
+    Operation("get", "/", "The page", {200: "text/html"}),
+    Operation("get", "/web/{filename}", "The page's files", {200: "*/*", 403: "*/*", 404: "*/*"}),
+    Operation(
+        "get", "/healthz", "Whether every part works; on loopback without a token", {200: JSON, 503: JSON}
+    ),
+    Operation("get", "/readyz", "Whether pictures have come; likewise", {200: JSON, 503: JSON}),
+    Operation(
+        "get", "/api/status", "Source, model, rates, drops, latencies, viewers", {200: JSON}, streams=True
+    ),
+    Operation("get", "/api/sources", "What can be chosen", {200: JSON}, streams=True),
+    Operation(
+        "post",
+        "/api/source",
+        "Changes the source",
+        {200: JSON, 400: "", 409: ""},
+        {
+            JSON: {
+                "type": "object",
+                "properties": {
+                    "source": {"type": "string", "minLength": 1, "maxLength": MAX_SOURCE_CHARACTERS}
+                },
+                "required": ["source"],
+                "additionalProperties": False,
+            }
+        },
+        streams=True,
+    ),
+    Operation(
+        "get", "/events", "Results as server-sent events", {200: "text/event-stream", 503: ""}, streams=True
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -36,15 +71,19 @@ async def page(_request: web.Request) -> web.StreamResponse:
 
 
 async def health(request: web.Request) -> web.Response:
-    """`GET /healthz`: 200 while every part works, else 503; the problems as JSON either way."""
+    """`GET /healthz`: 503 where a part is dead; 200 while all work or mend themselves. JSON says which."""
     report = request.app[CONTEXT].health()
-    return web.json_response(report, status=200 if report["ok"] else 503)
+    return web.json_response(report, status=503 if report["state"] == "dead" else 200)
 
 
 async def ready(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 once pictures and model are there, else 503."""
-    is_ready = request.app[CONTEXT].served.ready()
-    return web.json_response({"ready": is_ready}, status=200 if is_ready else 503)
+    """`GET /readyz`: 200 once pictures came and while every part works, else 503; JSON says what lacks."""
+    context = request.app[CONTEXT]
+    report = context.health()
+    waiting = [] if context.served.ready() else ["no picture has come through yet"]
+    is_ready = report["ok"] and not waiting
+    answer = {"ready": is_ready, "state": report["state"], "problems": [*report["problems"], *waiting]}
+    return web.json_response(answer, status=200 if is_ready else 503)
 
 
 async def status(request: web.Request) -> web.Response:

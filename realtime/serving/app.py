@@ -6,18 +6,35 @@ import asyncio
 import errno
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
 from realtime.config import Config
 from realtime.errors import ServeError
-from realtime.serving import api, driver_api, signalling
+from realtime.serving import (
+    api,
+    consent_api,
+    driver_api,
+    entrance,
+    http_log,
+    metrics,
+    openapi,
+    personal_api,
+    session_api,
+    signalling,
+    view_api,
+)
+from realtime.serving.access import Access
+from realtime.serving.body import body_reader, largest_body
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT, Context
 from realtime.serving.hub import Hub
+from realtime.serving.ice_servers import link_headers
+from realtime.serving.limits import Buckets
 from realtime.serving.peers import Peers
-from realtime.serving.security import MAX_BODY_BYTES, add_headers, allowed_hosts, check_host, guard
+from realtime.serving.security import guard, header_adder
 from realtime.serving.served import Served
 from realtime.serving.sse import EventStreams
 
@@ -27,7 +44,8 @@ START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 15.0
 # Calls into the pipeline that may block: the list of sources, a change of source.
 BLOCKING_CALLS = 2
-MAX_SENDERS = 8
+# Browsers send their candidates one by one: so many for each offer.
+PATCHES_PER_OFFER = 10
 
 
 class Server:
@@ -37,13 +55,20 @@ class Server:
     be called twice, from any thread but the server's own.
     """
 
-    def __init__(self, served: Served, config: Config) -> None:
+    def __init__(self, served: Served, config: Config, say: Callable[[str], None] = lambda _: None) -> None:
         """Makes the server without listening.
 
+        Args:
+            served: the streams and the process's health.
+            config: the settings.
+            say: tells the person at the terminal one line, which may hold a secret.
+
         Raises:
-            ServeError: `config.host` is no loopback address.
+            ServeError: others could reach the server without being asked who they are, or read along, or
+                what is needed for that cannot be had.
         """
-        check_host(config.host)
+        self.access = Access(config, say)
+        self._links = link_headers(config.ice_server)
         self.url = ""
         self.error: BaseException | None = None
         self._served, self._config = served, config
@@ -52,6 +77,7 @@ class Server:
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._runner: web.AppRunner | None = None
 
     def start(self) -> None:
         """Starts to serve and waits until the port is open.
@@ -107,19 +133,29 @@ class Server:
             config=self._config,
             hub=Hub(self._loop),
             viewers=Peers(self._config.viewers),
-            senders=Peers(MAX_SENDERS),
-            event_streams=EventStreams(self._config.viewers),
+            senders=Peers(self._config.senders, "sender"),
+            event_streams=EventStreams(self._config.event_clients),
             executor=executor,
+            access=self.access,
+            offers=Buckets(self._config.offers_per_minute),
+            patches=Buckets(self._config.offers_per_minute * PATCHES_PER_OFFER),
+            links=self._links,
         )
         for name, stream in self._served.streams.items():
             context.broadcasts[name] = Broadcast(stream, context.hub, self._config.bitrate, self._config.fps)
-        runner = web.AppRunner(build(context), access_log=None, shutdown_timeout=2.0)
+        runner = self._runner = web.AppRunner(
+            build(context),
+            access_log=None,
+            shutdown_timeout=2.0,
+            keepalive_timeout=self._config.idle_seconds,
+            lingering_time=self._config.body_seconds,
+            logger=http_log.log,
+        )
         try:
             await runner.setup()
             port = await self._listen(runner)
-            context.hosts = allowed_hosts(self._config.host, port)
-            host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-            self.url = f"http://{host}:{port}"
+            self.access.listens_at(port)
+            self.url = self.access.url
             context.viewers.start()
             context.senders.start()
             self._started.set()
@@ -128,7 +164,11 @@ class Server:
             context.event_streams.close()
             await context.viewers.close_all()
             await context.senders.close_all()
+            open_ones = [] if runner.server is None else runner.server.connections
+            transports = [each.transport for each in open_ones if each.transport is not None]
             await runner.cleanup()
+            for transport in transports:
+                transport.abort()  # TLS would wait for the other side's farewell, and we do not stay
             for broadcast in context.broadcasts.values():
                 broadcast.close()
             context.hub.close()
@@ -138,7 +178,9 @@ class Server:
     async def _listen(self, runner: web.AppRunner) -> int:
         host, port = self._config.host, self._config.port
         try:
-            await web.TCPSite(runner, host, port, reuse_address=True).start()
+            tls = self.access.tls
+            context = None if tls is None else tls.context
+            await web.TCPSite(runner, host, port, ssl_context=context, reuse_address=True).start()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ServeError(f"port {port}: expected a free one, got one in use; try --port 0") from None
@@ -158,12 +200,20 @@ class Server:
 def build(context: Context) -> web.Application:
     """The application with all routes; the context is its only state."""
     app = web.Application(
-        middlewares=[guard(lambda: context.hosts)],
-        client_max_size=MAX_BODY_BYTES,
+        middlewares=[guard(context.access), body_reader(context.config)],
+        client_max_size=largest_body(context.config),
     )
     app[CONTEXT] = context
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(header_adder(context.access))
+    entrance.add_routes(app.router)
+    openapi.add_routes(app.router)
     signalling.add_routes(app.router)
     api.add_routes(app.router)
     driver_api.add_routes(app.router)
+    personal_api.add_routes(app.router)
+    session_api.add_routes(app.router)
+    metrics.add_routes(app.router)
+    app.on_response_prepare.append(metrics.note_refusal)
+    view_api.add_routes(app.router)
+    consent_api.add_routes(app.router)
     return app

@@ -66,6 +66,11 @@ class Broadcast:
         if not self._listeners:
             self.stream.events.unsubscribe(self._on_event)
 
+    @property
+    def encoders(self) -> dict[Codec, SharedEncoder]:
+        """The encoders that run now."""
+        return dict(self._encoders)
+
     def status(self) -> dict[str, Any]:
         """What the status says of the encoders."""
         return {"encoders": [each.status() for each in self._encoders.values()]}
@@ -87,21 +92,17 @@ class Broadcast:
             return
         self._tracks[track.codec].add(track)
         present = self._encoders.get(track.codec)
-        if present is None or present.failed:
-            # whoever comes after a failure brings a new encoder, for those who wait, too
-            self.problems.pop(track.codec, None)
+        if present is None:
             encoder = SharedEncoder(
                 self.stream.name,
                 self.stream.pictures,
                 Coder(track.codec, self._bitrate, self._fps),
                 deliver=lambda picture: self._hub.post(self._distribute, picture),
                 on_error=lambda name, error: self._hub.post(self._note_error, (track.codec, name, error)),
+                on_recovered=lambda _name: self._hub.post(self._forget_error, track.codec),
             )
             self._encoders[track.codec] = encoder
             encoder.start()
-            if present is not None:
-                present.request_stop()
-                self._ending.append(present)
 
     def _distribute(self, picture: EncodedPicture) -> None:
         for track in self._tracks[picture.codec]:
@@ -109,7 +110,11 @@ class Broadcast:
 
     def _note_error(self, failure: tuple[Codec, str, BaseException]) -> None:
         codec, name, error = failure
-        self.problems[codec] = f"{name}: {type(error).__name__}: {error}"
+        if codec in self._encoders:
+            self.problems[codec] = f"{name}: {type(error).__name__}: {error}"
+
+    def _forget_error(self, codec: Codec) -> None:
+        self.problems.pop(codec, None)
 
     def _on_event(self, event: dict[str, Any]) -> None:
         # on the stream's thread: the text is made once for all, and not on the loop

@@ -14,9 +14,12 @@ from aiortc.mediastreams import MediaStreamError
 
 from realtime.clock import now_ns
 from realtime.serving import aiortc_internals as internals
+from realtime.serving.limits import DEFAULT_LIMITS, PeerLimits
 from realtime.serving.liveness import Liveness
+from realtime.serving.media import Media, media
 from realtime.serving.offer import Offer
 from realtime.serving.served import Stream
+from realtime.serving.trickle import Trickle
 from realtime.serving.viewer import new_connection
 from realtime.slot import Slot
 from realtime.stats import Rate
@@ -40,17 +43,26 @@ def to_rgb(frame: av.VideoFrame) -> ImageU8:
 class CameraSender:
     """A WHIP session. The loop drains what was decoded; a thread converts the newest and pushes it."""
 
-    def __init__(self, stream: Stream, offer: Offer) -> None:
-        """Makes the session without connecting."""
+    def __init__(
+        self,
+        stream: Stream,
+        offer: Offer,
+        limits: PeerLimits = DEFAULT_LIMITS,
+        where: Media | None = None,
+    ) -> None:
+        """Makes the session without connecting; the arguments are as for a viewer."""
         self.stream_name = stream.name
         self.skipped = 0
         self.rate = Rate()
         self._stream, self._offer = stream, offer
+        self._limits, self._where = limits, where or media("127.0.0.1")
         self._connection = new_connection()
+        self.trickle = Trickle(self._connection, offer.parsed, limits.candidates)
+        self._violation: str | None = None
         self._slot: Slot[tuple[av.VideoFrame, int]] = Slot()
         self._worker = Worker(f"camera-sender-{stream.name}", self._convert, wake=self._slot.close)
         self._reader: asyncio.Task[None] | None = None
-        self._live = Liveness(now_ns())
+        self._live = Liveness(now_ns(), limits.silence_seconds, limits.connect_seconds)
         self._closed = False
 
     async def answer(self) -> str:
@@ -65,16 +77,23 @@ class CameraSender:
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind != "video":
                     transceiver.direction = "inactive"
+            internals.bind_media(self._connection, self._where.addresses, self._where.accept)
             await self._connection.setLocalDescription()
         except Exception as error:  # as for viewers: an SDP from outside is no bug
             raise ValueError(f"expected an SDP offer to send, got one that fails: {error}") from error
         self._worker.start()
-        return str(self._connection.localDescription.sdp)
+        return internals.with_message_limit(
+            str(self._connection.localDescription.sdp), self._limits.message_bytes
+        )
 
     def problem(self, t_ns: int) -> str | None:
         """Why the sender counts as gone at `t_ns`, or None."""
         if self._connection.connectionState in ("failed", "closed"):
             return f"connection {self._connection.connectionState}"
+        if internals.unread_bytes(self._connection) > self._limits.message_bytes:
+            return "data channel: unfinished messages"
+        if self._violation is not None:
+            return self._violation
         if not self._stream.accepts_push:
             return "the source was changed"
         if self._worker.error is not None:
@@ -114,6 +133,13 @@ class CameraSender:
                 self._live.heard(t_ns)
                 self.rate.mark(t_ns)
                 self.skipped += skipped
+                if frame.width * frame.height > self._limits.sender_pixels:
+                    self._violation = (
+                        f"picture: expected at most {self._limits.sender_pixels} pixels, "
+                        f"got {frame.width}x{frame.height}"
+                    )
+                    self.skipped += 1
+                    continue
                 self._slot.put((frame, t_ns))
         except MediaStreamError:
             log.info("the camera's track has ended")

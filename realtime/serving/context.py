@@ -9,8 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from realtime.config import Config
+from realtime.serving.access import Access
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.hub import Hub
+from realtime.serving.limits import Buckets
 from realtime.serving.peers import Peers
 from realtime.serving.served import Served
 from realtime.serving.sse import EventStreams
@@ -22,7 +24,11 @@ class Context:
 
     Attributes:
         executor: for calls into the pipeline that may block; the default one belongs to nobody.
-        hosts: the Host headers under which the server answers, known once it listens.
+        access: who may use the server.
+        offers: SDP offers, by address.
+        patches: fragments with candidates, by address.
+        links: Link headers of the ICE servers that clients are told of.
+        refusals: how many requests were refused, by status code.
     """
 
     served: Served
@@ -32,8 +38,12 @@ class Context:
     senders: Peers
     event_streams: EventStreams
     executor: Executor
+    access: Access
+    offers: Buckets
+    patches: Buckets
+    links: tuple[str, ...] = ()
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
-    hosts: frozenset[str] = frozenset()
+    refusals: dict[str, int] = field(default_factory=dict)
 
     def broadcast(self, request: web.Request) -> Broadcast:
         """The broadcast of the stream that the request names by `?stream=`, or of the first.
@@ -51,7 +61,15 @@ class Context:
         """The process's health with the server's own problems added."""
         report = self.served.health()
         own = [line for each in self.broadcasts.values() for line in each.problems.values()]
-        return {"ok": bool(report["ok"]) and not own, "problems": [*report["problems"], *own]}
+        state = report.get("state") or ("ok" if report["ok"] else "dead")
+        if own and state == "ok":
+            state = "degraded"  # encoders are made again
+        return {
+            **report,
+            "ok": bool(report["ok"]) and not own,
+            "state": state,
+            "problems": [*report["problems"], *own],
+        }
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 import json
-import math
 
 from aiohttp import web
 
 from realtime.clock import now_ns
 from realtime.serving.context import CONTEXT
-from realtime.serving.security import refuse
+from realtime.serving.operation import Operation
+from realtime.serving.refusal import refuse
 from realtime.serving.served import Driver
 from realtime.serving.signalling import one_line
 
 NO_DRIVER = "driver: expected a run with --profile driver"
+JSON = "application/json"
+
+OPERATIONS = (
+    Operation(
+        "post", "/api/driver/acknowledge", "Answers to what sounds", {200: JSON, 409: ""}, streams=True
+    ),
+    Operation(
+        "post", "/api/driver/recalibrate", "Has the baseline learnt anew", {200: JSON, 409: ""}, streams=True
+    ),
+    Operation(
+        "post",
+        "/api/driver/speed",
+        "The vehicle's speed, for some seconds",
+        {200: JSON, 400: "", 409: "", 415: ""},
+        {
+            JSON: {
+                "type": "object",
+                "properties": {"kmh": {"type": "number", "minimum": 0, "maximum": 400}},
+                "required": ["kmh"],
+                "additionalProperties": False,
+            }
+        },
+        streams=True,
+    ),
+)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -63,6 +88,6 @@ def _driver(request: web.Request) -> Driver | None:
 def _speed_in(text: str) -> float:
     body = json.loads(text)
     kmh = body.get("kmh") if isinstance(body, dict) and set(body) == {"kmh"} else None
-    if isinstance(kmh, bool) or not isinstance(kmh, (int, float)) or not math.isfinite(kmh):
-        raise ValueError(text[:100])
+    if isinstance(kmh, bool) or not isinstance(kmh, (int, float)) or not -1e9 < kmh < 1e9:
+        raise ValueError(text[:100])  # a whole number may have thousands of digits
     return float(kmh)

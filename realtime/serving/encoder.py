@@ -20,8 +20,8 @@ from av.video.frame import PictureType
 from realtime.clock import NS_PER_MS, now_ns
 from realtime.slot import Fanout, Slot
 from realtime.stats import Durations, Rate
+from realtime.supervise import Life, Supervised
 from realtime.values import Picture
-from realtime.worker import Worker
 
 Codec = Literal["H264", "VP8"]
 CODECS: tuple[Codec, ...] = ("H264", "VP8")
@@ -82,6 +82,10 @@ class Coder:
     def size_wh(self) -> tuple[int, int] | None:
         """Width and height of the open context, None before the first picture."""
         return (self._context.width, self._context.height) if self._context else None
+
+    def reset(self) -> None:
+        """Has the next picture open a new codec context; numbers and times go on."""
+        self._context = None
 
     def encode(self, picture: Picture, keyframe: bool) -> EncodedPicture:
         """The picture encoded, as a keyframe where asked for or where the size has changed.
@@ -151,7 +155,10 @@ class Coder:
 
 
 class SharedEncoder:
-    """One encoder thread for one codec of one stream; the newest picture wins when it cannot keep up."""
+    """One encoder thread for one codec of one stream; the newest picture wins when it cannot keep up.
+
+    A codec that fails is opened anew, and the first picture after that is a keyframe.
+    """
 
     def __init__(
         self,
@@ -160,6 +167,7 @@ class SharedEncoder:
         coder: Coder,
         deliver: Callable[[EncodedPicture], None],
         on_error: Callable[[str, BaseException], None],
+        on_recovered: Callable[[str], None] | None = None,
     ) -> None:
         """Makes the encoder without starting it.
 
@@ -168,7 +176,8 @@ class SharedEncoder:
             pictures: where the pictures come from.
             coder: does the encoding.
             deliver: called on the encoder's thread with each encoded picture; must return at once.
-            on_error: called on that thread with its name and the exception that ended it.
+            on_error: called on that thread with its name and the exception, at each failure.
+            on_recovered: called on that thread with its name when it encodes again.
         """
         self.coder = coder
         self.encode_ms = Durations()
@@ -179,8 +188,12 @@ class SharedEncoder:
         self._lock = threading.Lock()
         self._wanted = True
         self._keyframe_ns = -KEYFRAME_INTERVAL_NS
-        self._worker = Worker(
-            f"encoder-{coder.codec.lower()}-{name}", self._step, wake=self._slot.close, on_error=on_error
+        self._worker = Supervised(
+            f"encoder-{coder.codec.lower()}-{name}",
+            self._make,
+            wake=self._slot.close,
+            on_error=on_error,
+            on_recovered=on_recovered,
         )
 
     def start(self) -> None:
@@ -209,11 +222,6 @@ class SharedEncoder:
         return self._worker.alive
 
     @property
-    def failed(self) -> bool:
-        """True once an error has ended the thread."""
-        return self._worker.error is not None
-
-    @property
     def dropped(self) -> int:
         """How many pictures came while the one before was still waiting to be encoded."""
         return self._slot.dropped
@@ -227,12 +235,19 @@ class SharedEncoder:
             "encode_ms": self.encode_ms.summary(),
             "keyframes": self.keyframes,
             "dropped": self.dropped,
+            "failures": self._worker.failures,
         }
 
-    def _step(self) -> None:
+    def _make(self, _life: Life) -> _Coding:
+        self.coder.reset()
+        self.request_keyframe()
+        return _Coding(self)
+
+    def encode_next(self) -> bool:
+        """Waits for a picture and delivers it encoded; True if one came. On the encoder's thread."""
         picture = self._slot.take(timeout_s=0.5)
         if picture is None:
-            return
+            return False
         start_ns = now_ns()
         keyframe = self._take_request(start_ns)
         encoded = self.coder.encode(picture, keyframe)
@@ -243,6 +258,7 @@ class SharedEncoder:
         self.encode_ms.add_ns(end_ns - start_ns)
         self.rate.mark(end_ns)
         self._deliver(encoded)
+        return True
 
     def _take_request(self, t_ns: int) -> bool:
         with self._lock:
@@ -250,3 +266,16 @@ class SharedEncoder:
             if due:
                 self._wanted = False
             return due
+
+
+class _Coding:
+    """The supervised part: an open codec while it works."""
+
+    def __init__(self, encoder: SharedEncoder) -> None:
+        self._encoder = encoder
+
+    def step(self) -> bool:
+        return self._encoder.encode_next()
+
+    def close(self) -> None:
+        self._encoder.coder.reset()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from aiortc import sdp
 
 from realtime.serving.aiortc_internals import common_video_codecs, parse_offer
+from realtime.serving.candidates import everyone, keep_usable
 from realtime.serving.encoder import CODECS, Codec
 
 Role = Literal["watch", "send"]
@@ -38,40 +40,43 @@ class Offer:
     codec: Codec
 
 
-def read_offer(text: str, role: Role) -> Offer:
+class UnfitError(ValueError):
+    """The offer is well formed, but asks for what this server does not do."""
+
+
+def read_offer(
+    text: str,
+    role: Role,
+    *,
+    candidates: int = 100,
+    accept: Callable[[str], bool] = everyone,
+) -> Offer:
     """The offer, checked.
 
+    Args:
+        text: SDP from outside.
+        role: what the other side is to do.
+        candidates: how many ICE candidates it may have.
+        accept: tells of an IP address whether packets of ours may go there.
+
     Raises:
-        ValueError: it is no SDP, has no or several video sections, the wrong direction, or no codec that
+        UnfitError: it has no or several video sections, other media, the wrong direction, or no codec that
             we know; one clear line.
+        ValueError: it is no SDP, or has too many candidates; likewise.
     """
-    text = without_names(text)
+    text = keep_usable(text, candidates, accept)
     parsed = parse_offer(text)
     videos = [media for media in parsed.media if media.kind == "video"]
     others = {media.kind for media in parsed.media} - KINDS[role]
     if len(videos) != 1 or others:
         kinds = [media.kind for media in parsed.media]
-        raise ValueError(f"expected an offer with one video section and no other media, got {kinds}")
+        raise UnfitError(f"expected an offer with one video section and no other media, got {kinds}")
     direction = videos[0].direction or "sendrecv"
     if direction not in DIRECTIONS[role]:
-        raise ValueError(f"expected a video section that is {DIRECTIONS[role][0]}, got {direction}")
+        raise UnfitError(f"expected a video section that is {DIRECTIONS[role][0]}, got {direction}")
     common = common_video_codecs(videos[0])
     for codec in CODECS:
         if codec in common:
             return Offer(text, parsed, codec)
     offered = sorted({each.name for each in videos[0].rtp.codecs})
-    raise ValueError(f"expected a video section with H264 (baseline) or VP8, got {offered}")
-
-
-def without_names(text: str) -> str:
-    """The SDP without mDNS candidates and without the mark that no further ones follow.
-
-    A browser hides its addresses behind names under .local; looking them up asks the whole network by
-    multicast and takes seconds. The browser reaches us anyway, and its address is learned from that.
-    """
-    return "".join(
-        line
-        for line in text.splitlines(keepends=True)
-        if not (line.startswith("a=candidate:") and ".local " in line)
-        and not line.startswith("a=end-of-candidates")
-    )
+    raise UnfitError(f"expected a video section with H264 (baseline) or VP8, got {offered}")

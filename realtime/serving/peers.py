@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from realtime.clock import now_ns
+from realtime.logs import say
+from realtime.serving.trickle import Trickle
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,8 @@ CLOSE_TIMEOUT_S = 5.0
 
 class Peer(Protocol):
     """One connection, of either direction."""
+
+    trickle: Trickle
 
     @property
     def stream_name(self) -> str:
@@ -36,15 +40,17 @@ class Peer(Protocol):
 class Peers:
     """Connections by a name that cannot be guessed; a watch task ends those that are gone."""
 
-    def __init__(self, limit: int) -> None:
-        """Makes an empty set for at most `limit` connections."""
+    def __init__(self, limit: int, kind: str = "viewer") -> None:
+        """Makes an empty set for at most `limit` connections; `kind` is what the log calls one."""
         self._limit = limit
+        self.kind = kind
         self._peers: dict[str, Peer] = {}
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self.refused = 0
         self.ended: dict[str, int] = {}
+        self._past: dict[tuple[str, str], int] = {}  # sums of the counts of connections that have ended
 
     def __len__(self) -> int:
         return len(self._peers) + self._opening
@@ -69,11 +75,26 @@ class Peers:
         """Keeps a connection; the name of it that its owner gets."""
         name = secrets.token_urlsafe(18)
         self._peers[name] = peer
+        text = f"{self.kind} {name[:6]}... joined"
+        say(log, f"{self.kind}_joined", text, peer=name[:6], stream=peer.stream_name, now=len(self))
         return name
+
+    def get(self, name: str) -> Peer | None:
+        """The connection of that name, None where there is none."""
+        return self._peers.get(name)
 
     def of_stream(self, stream_name: str) -> list[Peer]:
         """The connections of one stream."""
         return [peer for peer in self._peers.values() if peer.stream_name == stream_name]
+
+    def totals(self, stream_name: str) -> dict[str, int]:
+        """The counts of all connections of a stream since the start, by the names of their status."""
+        sums = {key: count for (stream, key), count in self._past.items() if stream == stream_name}
+        for peer in self.of_stream(stream_name):
+            for key, value in peer.status().items():
+                if type(value) is int:
+                    sums[key] = sums.get(key, 0) + value
+        return sums
 
     async def close(self, name: str, reason: str = "ended by the peer") -> bool:
         """Ends a connection; False where there is none of that name."""
@@ -81,7 +102,9 @@ class Peers:
         if peer is None:
             return False
         self.ended[reason] = self.ended.get(reason, 0) + 1
-        log.info("connection %s...: %s", name[:6], reason)
+        self._add_up(peer.stream_name, peer.status())
+        text = f"{self.kind} {name[:6]}... left: {reason}"
+        say(log, f"{self.kind}_left", text, peer=name[:6], stream=peer.stream_name, reason=reason)
         try:
             await asyncio.wait_for(peer.close(), CLOSE_TIMEOUT_S)
         except asyncio.TimeoutError:
@@ -96,6 +119,11 @@ class Peers:
         await asyncio.gather(*(self.close(name, "server stopped") for name in list(self._peers)))
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT_S)
+
+    def _add_up(self, stream_name: str, status: dict[str, Any]) -> None:
+        for key, value in status.items():
+            if type(value) is int:
+                self._past[stream_name, key] = self._past.get((stream_name, key), 0) + value
 
     async def _watch_all(self) -> None:
         while True:

@@ -1,17 +1,18 @@
-"""Who may ask: exact Host and Origin checks, security headers. For now only this machine may."""
+"""Who may ask: exact Host and Origin checks, the token, security headers on every answer."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from realtime.errors import ServeError
+from realtime.serving.access import Access
+from realtime.serving.entrance import check_token
+from realtime.serving.refusal import refuse
 
-# An SDP offer of a browser is 3 to 6 KiB.
-MAX_BODY_BYTES = 64 * 1024
+__all__ = ["CHANGING", "HEADERS", "guard", "header_adder", "refuse"]
+
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HEADERS = {
     "Content-Security-Policy": (
@@ -28,33 +29,12 @@ HEADERS = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# One week: the promise is the whole host's, whatever else runs there, and browsers keep it that long.
+HSTS = "max-age=604800"
 
 
-def check_host(host: str) -> None:
-    """Refuses to listen where others could reach the server.
-
-    Raises:
-        ServeError: `host` is no loopback address.
-    """
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ServeError(
-            f"host: expected a loopback address such as 127.0.0.1, got {host!r}: "
-            "faces would be open to everyone on the network, since there is no access control yet"
-        )
-
-
-def allowed_hosts(host: str, port: int) -> frozenset[str]:
-    """The Host headers under which the server answers, so that no other name can be pointed at it."""
-    names = {"127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host}
-    return frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else frozenset())
-
-
-def guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
-    """A middleware that lets only requests for `hosts()` pass, and changes only from pages of our own.
+def guard(access: Access) -> Middleware:
+    """A middleware that refuses foreign names, changes from foreign pages, and whoever lacks a wanted token.
 
     The first stops DNS rebinding, the second cross-site requests. Programs that send no Origin may pass:
     a browser always sends one with a request that changes something.
@@ -62,27 +42,39 @@ def guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host = request.headers.get("Host", "")
-        if host not in hosts():
-            return refuse(403, f"Host: expected an address of this server, got {host!r}")
-        if request.method in CHANGING:
-            origin = request.headers.get("Origin")
-            if origin is not None and origin.removeprefix("http://") not in hosts():
-                return refuse(403, f"Origin: expected a page of this server, got {origin!r}")
-            if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-                return refuse(403, "Sec-Fetch-Site: expected same-origin")
+        hosts = request.headers.getall("Host", [])
+        if not access.names.allows(hosts):
+            access.refused["host"] += 1
+            return refuse(403, f"Host: expected an address of this server, got {', '.join(hosts)!r}")
+        if request.method in CHANGING and (line := _foreign(access, request, hosts[0])):
+            access.refused["origin"] += 1
+            return refuse(403, line)
+        if (refusal := check_token(access, request)) is not None:
+            return refusal
         return await handler(request)
 
     return check
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Adds the security headers to every response; for `on_response_prepare`."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Cache-Control", "no-store")
+def _foreign(access: Access, request: web.Request, host: str) -> str:
+    for origin in request.headers.getall("Origin", []):
+        if not access.names.same_origin(host, origin):
+            return f"Origin: expected a page of this server, got {origin!r}"
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return "Sec-Fetch-Site: expected same-origin"
+    return ""
 
 
-def refuse(status: int, line: str, headers: dict[str, str] | None = None) -> web.Response:
-    """A refusal: one clear line of text."""
-    return web.Response(status=status, text=line + "\n", headers=headers)
+def header_adder(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """What adds the security headers to every response; for `on_response_prepare`."""
+    headers = dict(HEADERS)
+    if access.tls is not None and not access.tls.self_signed:
+        # a browser that was told this takes no certificate that it has to ask about
+        headers["Strict-Transport-Security"] = HSTS
+
+    async def add(_request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+
+    return add

@@ -6,7 +6,8 @@ their own. Nothing here knows of HTTP or WebRTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 from realtime.slot import Fanout
@@ -30,6 +31,139 @@ class Driver(Protocol):
 
         Raises:
             ValueError: it is not 0 to 400 km/h.
+        """
+
+
+class Persons(Protocol):
+    """What persons may teach a stream: its attribute `persons`, None or absent where nothing is read.
+
+    Every method returns at once and may be called from any thread. NotNowError says what a call lacks.
+    """
+
+    def calibration(self) -> dict[str, Any]:
+        """Where the calibration stands: state, progress, left_s, message, face_id, neutral."""
+
+    def calibrate(self, face_id: int | None) -> None:
+        """Begins to learn a face's rest; None: the largest face's."""
+
+    def restore(self, value: object, face_id: int | None) -> None:
+        """Takes a rest learnt before; None: for the only face in view.
+
+        Raises:
+            ValueError: it is no rest.
+        """
+
+    def forget_rest(self) -> None:
+        """Cancels a calibration that runs, else forgets every rest."""
+
+    def teaching(self) -> dict[str, Any]:
+        """Where teaching stands: state, label, phase, left_s, progress, message, before, after, active."""
+
+    def teach(self, face_id: int | None) -> None:
+        """Begins the guided minute; None: of the largest face."""
+
+    def apply_taught(self, face_id: int | None) -> None:
+        """Says whose the taught head is; None: the only face's in view."""
+
+    def forget_taught(self) -> None:
+        """Cancels a lesson that runs, else forgets the taught head."""
+
+    def taught_file(self) -> bytes:
+        """The taught head as a file."""
+
+
+class Recorder(Protocol):
+    """The recorder of a stream: its attribute `recorder`. Any thread may call.
+
+    Times that go in and out are seconds since the recording began.
+    """
+
+    def status(self) -> dict[str, Any]:
+        """State, stores, folder, id, seconds, events, dropped, markers, excluded; returns at once."""
+
+    def start(self) -> None:
+        """Begins a recording; blocks shortly.
+
+        Raises:
+            NotNowError: one runs, or the folder cannot be written.
+        """
+
+    def stop(self) -> None:
+        """Ends the recording; blocks until its file is complete. Can be called twice."""
+
+    def marker(self, label: str) -> None:
+        """Sets a mark, now; returns at once.
+
+        Raises:
+            ValueError: the label is not one line.
+        """
+
+    def exclude(self, from_s: float, to_s_: float, /) -> None:
+        """Leaves a range out; returns at once.
+
+        Raises:
+            ValueError: it is no range.
+        """
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """The recordings, newest first; blocks."""
+
+    def delete(self, session: str) -> dict[str, Any]:
+        """Removes a recording and says what went; blocks.
+
+        Raises:
+            UnknownError: there is none of that name.
+        """
+
+    def download(self, session: str, kind: str) -> Iterator[bytes]:
+        """A recording as "events.jsonl", "events.csv" or "report.html", in parts; each part blocks.
+
+        Raises:
+            UnknownError: there is none of that name.
+        """
+
+
+class Views(Protocol):
+    """The switches of a stream's picture: its attribute `views`, where it has one.
+
+    Every method returns at once and may be called from any thread.
+    """
+
+    def state(self) -> dict[str, Any]:
+        """The switches by name, and `locked`, the names that can only be made stricter."""
+
+    def change(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes some switches for all viewers and returns the new state.
+
+        Raises:
+            ValueError: an unknown name or a value out of range.
+            LockedError: one that the command line fixed would become looser.
+        """
+
+
+class Consents(Protocol):
+    """Purpose and consent of a stream: its attribute `consents`, where it has one. Any thread."""
+
+    def state(self) -> dict[str, Any]:
+        """`{"needed", "given", "purpose", "expressions", "reason", "source"}`; returns at once."""
+
+    def agree(self, purpose: str, camera: bool) -> dict[str, Any]:
+        """Takes the purpose, and with `camera` that cameras may open; blocks while one opens.
+
+        Raises:
+            ValueError: no such purpose.
+            IfddLiveError: the camera does not open.
+        """
+
+
+class Inspecting(Protocol):
+    """Tells what ISSM does: a stream's attribute `inspector`, None or absent without expressions."""
+
+    def inspect(self, face_id: int) -> Future[dict[str, Any] | None] | None:
+        """Asks about a face's newest window; any thread, returns at once.
+
+        The answer is JSON-ready, None where the face has no window or the model no ISSM. Returns None
+        where too many ask already.
         """
 
 

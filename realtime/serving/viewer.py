@@ -15,12 +15,15 @@ from aiortc import (
 from realtime.clock import now_ns
 from realtime.serving import aiortc_internals as internals
 from realtime.serving.broadcast import Broadcast
+from realtime.serving.limits import DEFAULT_LIMITS, PeerLimits
 from realtime.serving.liveness import Liveness
+from realtime.serving.media import Media, media
 from realtime.serving.offer import Offer
+from realtime.serving.trickle import Trickle
 
 RESULTS_CHANNEL = "results"
-# What waits on the data channel beyond this is older than the next result.
-MAX_BUFFERED_BYTES = 32 * 1024
+# The page opens one; each costs memory here.
+MAX_CHANNELS = 4
 
 
 def new_connection() -> RTCPeerConnection:
@@ -31,16 +34,33 @@ def new_connection() -> RTCPeerConnection:
 class Viewer:
     """A WHEP session."""
 
-    def __init__(self, broadcast: Broadcast, offer: Offer) -> None:
-        """Makes the session without connecting."""
+    def __init__(
+        self,
+        broadcast: Broadcast,
+        offer: Offer,
+        limits: PeerLimits = DEFAULT_LIMITS,
+        where: Media | None = None,
+    ) -> None:
+        """Makes the session without connecting.
+
+        Args:
+            broadcast: what is watched.
+            offer: of the viewer.
+            limits: what the viewer may use.
+            where: its UDP sockets' place, on this machine alone where none is given.
+        """
         self.stream_name = broadcast.stream.name
         self.results_sent = 0
         self.results_dropped = 0
         self._broadcast, self._offer = broadcast, offer
+        self._limits, self._where = limits, where or media("127.0.0.1")
         self._connection = new_connection()
+        self.trickle = Trickle(self._connection, offer.parsed, limits.candidates)
         self._track = broadcast.track(offer.codec)
         self._channel: RTCDataChannel | None = None
-        self._live = Liveness(now_ns())
+        self._channels = 0
+        self._violation: str | None = None
+        self._live = Liveness(now_ns(), limits.silence_seconds, limits.connect_seconds)
         self._sent_before = 0
         self._closed = False
 
@@ -64,15 +84,22 @@ class Viewer:
             internals.send_playout_delay(transceiver, self._offer.parsed)
             if (codec := internals.negotiated_codec(transceiver)) != self._offer.codec:
                 raise ValueError(f"expected to negotiate {self._offer.codec}, got {codec}")
+            internals.bind_media(self._connection, self._where.addresses, self._where.accept)
             await self._connection.setLocalDescription()
         except Exception as error:  # aiortc raises what its parser meets: an SDP from outside is no bug
             raise ValueError(f"expected an SDP offer to watch, got one that fails: {error}") from error
-        return str(self._connection.localDescription.sdp)
+        return internals.with_message_limit(
+            str(self._connection.localDescription.sdp), self._limits.message_bytes
+        )
 
     def problem(self, t_ns: int) -> str | None:
         """Why the viewer counts as gone at `t_ns`, or None."""
         if self._connection.connectionState in ("failed", "closed"):
             return f"connection {self._connection.connectionState}"
+        if internals.unread_bytes(self._connection) > MAX_CHANNELS * self._limits.message_bytes:
+            self._violation = "data channel: unfinished messages"
+        if self._violation is not None:
+            return self._violation
         if self._track.sent != self._sent_before:
             self._sent_before = self._track.sent
             self._live.sent(t_ns)
@@ -108,14 +135,28 @@ class Viewer:
             self._heard()
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
-        channel.on("message", self._heard)
+        self._channels += 1
+        if self._channels > MAX_CHANNELS:
+            self._violation = f"data channels: more than {MAX_CHANNELS}"
+            return
+        channel.on("message", self._on_message)
         if channel.label == RESULTS_CHANNEL and self._channel is None and not self._closed:
             self._channel = channel
             self._broadcast.listen(self._send_result)
 
+    def _on_message(self, message: str | bytes) -> None:
+        self._heard()
+        if len(message) > self._limits.message_bytes:
+            self._violation = f"data channel: a message of more than {self._limits.message_bytes} bytes"
+
     def _send_result(self, text: str) -> None:
         channel = self._channel
-        if channel is None or channel.readyState != "open" or channel.bufferedAmount > MAX_BUFFERED_BYTES:
+        if (
+            channel is None
+            or channel.readyState != "open"
+            or channel.bufferedAmount > self._limits.channel_bytes
+        ):
+            # what waits is older than the next result
             self.results_dropped += 1
             return
         channel.send(text)

@@ -6,10 +6,13 @@ The README documents these objects; they are a promise to programs that read the
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from realtime.clock import to_s
 from realtime.values import Observation, Prediction, Quality
+
+SCHEMA = 1  # rises when a key changes its meaning, which it should not
 
 
 def prediction_event(prediction: Prediction, origin_ns: int) -> dict[str, Any]:
@@ -41,6 +44,8 @@ def prediction_event(prediction: Prediction, origin_ns: int) -> dict[str, Any]:
         "quality": _quality(prediction.face.quality),
         "cost_ms": round(prediction.cost_ms, 2),
         "trained": prediction.trained,
+        **({"calibrated": True} if prediction.calibrated else {}),
+        **({"taught": True} if prediction.taught else {}),
     }
 
 
@@ -52,6 +57,67 @@ def face_events(observation: Observation, origin_ns: int) -> list[dict[str, Any]
         for event, ids in (("face_lost", observation.lost), ("face_found", observation.found))
         for face_id in ids
     ]
+
+
+def session_start(
+    session: str, started: str, about: Mapping[str, Any], t_ns: int, origin_ns: int
+) -> dict[str, Any]:
+    """The first object of a recording.
+
+    Args:
+        session: the recording's name.
+        started: date and time, ISO 8601 in UTC.
+        about: source, profile and model, as the status tells them.
+        t_ns: now.
+        origin_ns: the time that counts as t = 0.
+    """
+    t = round(to_s(t_ns - origin_ns), 4)
+    return {
+        "t": t,
+        "event": "session_start",
+        "session": session,
+        "schema": SCHEMA,
+        "started": started,
+        **{key: about.get(key) for key in ("source", "profile", "model")},
+    }
+
+
+def session_end(t: float, session: str, seconds: float, events: int, dropped: int) -> dict[str, Any]:
+    """The last object of a recording: how long it was, objects between first and last, and those dropped."""
+    return {
+        "t": round(t, 4),
+        "event": "session_end",
+        "session": session,
+        "seconds": round(seconds, 3),
+        "events": events,
+        "dropped": dropped,
+        "interrupted": False,
+    }
+
+
+def marker_event(label: str, t_ns: int, origin_ns: int) -> dict[str, Any]:
+    """The object for a mark that somebody set."""
+    return {"t": round(to_s(t_ns - origin_ns), 4), "event": "marker", "label": label}
+
+
+def excluded_event(from_t: float, to_t: float, t_ns: int, origin_ns: int) -> dict[str, Any]:
+    """The object for a range that somebody left out: its first and last time, on the clock of `t`."""
+    return {
+        "t": round(to_s(t_ns - origin_ns), 4),
+        "event": "excluded",
+        "from": round(from_t, 4),
+        "to": round(to_t, 4),
+    }
+
+
+def figures_event(status: Mapping[str, Any], t_ns: int, origin_ns: int) -> dict[str, Any]:
+    """The object for how the program itself is doing: rates, drops, latencies."""
+    keys = ("rates", "drops", "latency_ms", "keeps_up", "faces")
+    return {
+        "t": round(to_s(t_ns - origin_ns), 4),
+        "event": "figures",
+        **{key: status[key] for key in keys if key in status},
+    }
 
 
 def _rounded(index: Any) -> list[float] | None:

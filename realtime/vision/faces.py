@@ -91,6 +91,11 @@ class FaceTracker:
         self._tracks = [track for track in self._tracks if track.face_id not in lost]
         return Tracked(tuple(sorted(faces, key=lambda each: each[0])), tuple(found), tuple(lost))
 
+    def succeed(self, before: FaceTracker) -> tuple[int, ...]:
+        """Goes on with the ids after those of another tracker; the ids of the faces that it followed."""
+        self._next_id = max(self._next_id, before._next_id)
+        return tuple(track.face_id for track in before._tracks)
+
     def drop_all(self) -> tuple[int, ...]:
         """Gives up every face, for instance because the source changed; the ids given up."""
         lost = tuple(track.face_id for track in self._tracks)

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from types import TracebackType
@@ -24,14 +25,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # pictures between two looks for another face beside a lone one: a third of a second at 30 fps
 LOOK_EACH = 10
+# faces that are followed where every one must be known
+MOST_FACES = 8
+# of a detection that only hides a face: rather one too many than one too few. It comes from the detector
+# for up to 5 m, which costs 5 ms a picture and finds faces of a tenth of the picture's width, as the mesh's
+# own one for 2 m does not.
+LEAST_CONFIDENCE = 0.25
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+
+_ONE_QUIET = threading.Lock()  # of two threads at once, the second would put the silence back for good
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps mediapipe's C++ start-up chatter, which goes to file descriptor 2, from the console."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere, warnings.catch_warnings():
+    with _ONE_QUIET, open(os.devnull, "wb") as nowhere, warnings.catch_warnings():
+        sys.stderr.flush()
+        kept = os.dup(2)
         warnings.simplefilter("ignore")
         os.dup2(nowhere.fileno(), 2)
         try:
@@ -39,6 +50,14 @@ def _quiet() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def mesh_edges() -> frozenset[tuple[int, int]]:
+    """The pairs of landmarks that the landmarker's own surface of the face joins."""
+    with _quiet():
+        from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+
+    return frozenset((int(a), int(b)) for a, b in FACEMESH_TESSELATION)
 
 
 def _landmarks(mesh: Any, image_rgb: ImageU8) -> list[FloatArray]:
@@ -56,11 +75,32 @@ def _landmarks(mesh: Any, image_rgb: ImageU8) -> list[FloatArray]:
     return faces
 
 
+def _box(detection: Any, image_rgb: ImageU8) -> Box:
+    box = detection.location_data.relative_bounding_box
+    height, width = image_rgb.shape[:2]
+    return (
+        box.xmin * width,
+        box.ymin * height,
+        (box.xmin + box.width) * width,
+        (box.ymin + box.height) * height,
+    )
+
+
+def is_on(box: Box, face: FloatArray) -> bool:
+    """Whether the box's middle is on the face whose (478,3) landmarks these are."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    (left, top), (right, bottom) = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
+    return bool(left <= x <= right and top <= y <= bottom)
+
+
 class Landmarker(Protocol):
     """Finds faces in a picture. Made, used and closed by one thread."""
 
     def find(self, image_rgb: ImageU8) -> list[FloatArray]:
         """Landmarks of each face found, (478,3) float32 each: x, y in pixels, z in x's scale."""
+
+    def find_everyone(self, image_rgb: ImageU8) -> tuple[list[FloatArray], list[Box]]:
+        """Landmarks of each face that can be found, and a detector's boxes of these and other faces."""
 
     def close(self) -> None:
         """Gives its memory back; can be called twice."""
@@ -84,6 +124,8 @@ class FaceMesh:
         """
         self._open: list[Any] = []
         self._lone: Any = None
+        self._many: Any = None  # for `find_everyone`, with its detector
+        self._confidence = min_confidence
         with _quiet():
             from mediapipe.python.solutions.face_detection import FaceDetection
             from mediapipe.python.solutions.face_mesh import FaceMesh as Mesh
@@ -132,16 +174,45 @@ class FaceMesh:
             self._alone = self._lone is not None and self._pictures > LOOK_EACH
             return faces
 
+    def find_everyone(self, image_rgb: ImageU8) -> tuple[list[FloatArray], list[Box]]:
+        """Landmarks of up to eight faces, looked for in every picture, and boxes of all that look like one.
+
+        The first call loads a second set of models, which takes about 0.1 s.
+        """
+        check_image("FaceMesh.find_everyone", image_rgb)
+        if not self._open:
+            raise ValueError("FaceMesh.find_everyone: expected an open landmarker, got a closed one")
+        if self._many is None:
+            self._many = self._load_many()
+        mesh, detector = self._many
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            faces = _landmarks(mesh, image_rgb)
+            detections = detector.process(image_rgb).detections or ()
+        self._pictures = LOOK_EACH  # a later `find` looks for others at once
+        return faces, [_box(each, image_rgb) for each in detections]
+
+    def _load_many(self) -> tuple[Any, Any]:
+        with _quiet():
+            from mediapipe.python.solutions.face_detection import FaceDetection
+            from mediapipe.python.solutions.face_mesh import FaceMesh as Mesh
+
+            mesh = Mesh(
+                max_num_faces=MOST_FACES,
+                refine_landmarks=True,
+                min_detection_confidence=self._confidence,
+                min_tracking_confidence=self._confidence,
+            )
+            detector = FaceDetection(LEAST_CONFIDENCE, model_selection=1)
+            self._open += [mesh, detector]
+            for each in (mesh, detector):
+                each.process(np.zeros((64, 64, 3), np.uint8))
+        return mesh, detector
+
     def _sees_another(self, image_rgb: ImageU8, face: FloatArray) -> bool:
         """True when a face is detected whose middle is outside the one that is followed."""
-        (left, top), (right, bottom) = face[:, :2].min(axis=0), face[:, :2].max(axis=0)
-        height, width = image_rgb.shape[:2]
-        for found in self._detector.process(image_rgb).detections or ():
-            box = found.location_data.relative_bounding_box
-            x, y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
-            if not (left <= x <= right and top <= y <= bottom):
-                return True
-        return False
+        detections = self._detector.process(image_rgb).detections or ()
+        return any(not is_on(_box(each, image_rgb), face) for each in detections)
 
     def close(self) -> None:
         """Gives its memory back; can be called twice."""

@@ -17,6 +17,8 @@ FACE_WIDTH_PER_EYES = 1.55
 MIN_SIZE_PX = 70.0  # below about 70 px a face has less detail than the 48-pixel training faces show
 MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
+# what faces that look into the camera measure, 6 to 13 degrees down: the chin lies behind the forehead
+RESTING_PITCH_DEG = -8.0
 MIN_BRIGHTNESS, MAX_BRIGHTNESS = 0.16, 0.88
 MIN_SHARPNESS = 6.0
 
@@ -61,7 +63,7 @@ def measure_quality(landmarks: FloatArray, crop_rgb: ImageU8) -> Quality:
     hints = []
     if size_px < MIN_SIZE_PX:
         hints.append("come closer")
-    if abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
+    if abs(yaw) > MAX_YAW_DEG or abs(pitch - RESTING_PITCH_DEG) > MAX_PITCH_DEG:
         hints.append("turn to the camera")
     if brightness < MIN_BRIGHTNESS:
         hints.append("too dark")

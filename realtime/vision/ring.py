@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from realtime.clock import to_ns
-from realtime.values import CROP_SIDE, Face, ImageU8
+from realtime.values import CROP_SIDE, Face, FloatArray, ImageU8
 from realtime.vision.window import choose_window, newest_index
 
 THUMBNAIL_SIDE = 64
@@ -146,6 +146,15 @@ class CropRing:
     def read_thumbnails(self, serials: npt.NDArray[np.int64]) -> ImageU8 | None:
         """Copies (n,64,64,3) thumbnails by their serials; None if one of them was overwritten meanwhile."""
         return self._read(self._thumbnails, serials)
+
+    def read_landmarks(self, serials: npt.NDArray[np.int64]) -> FloatArray | None:
+        """(n,478,3) landmarks of crops by their serials; None if one of them was overwritten meanwhile."""
+        with self._lock:
+            if serials.size and int(serials.min()) < self._pushed - len(self._t_ns):
+                return None
+            held = [self._faces[each % len(self._t_ns)] for each in serials.tolist()]
+        landmarks: FloatArray = np.stack([each[0].landmarks for each in held if each is not None])
+        return landmarks
 
     def _read(self, store: ImageU8, serials: npt.NDArray[np.int64]) -> ImageU8 | None:
         with self._lock:
