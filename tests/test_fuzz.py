@@ -101,7 +101,8 @@ def test_offers_to_the_server(served: Site, count: int) -> None:
             answer = served.ask("POST", path, {"Content-Type": "application/sdp"}, body)
             assert answer.status in (201, 400, 409, 413, 422), answer
             if answer.status == 201:
-                assert served.ask("DELETE", answer.headers["Location"]).status == 200
+                # on a machine that stands still, a session may have ended for want of a connection
+                assert served.ask("DELETE", answer.headers["Location"]).status in (200, 404)
             else:
                 assert answer.text.count("\n") == 1
 
