@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,17 @@ from realtime.config import from_mapping, read_toml
 from realtime.driver import replay, trace
 from realtime.driver.scenarios import microsleep
 from realtime.driver.settings import load as load_driver_settings
-from realtime.errors import ConfigError, SourceError
+from realtime.errors import ConfigError, OutputError, SourceError, WeightsError
+from realtime.inference import personal
+from realtime.session.library import Library
+from realtime.session.recording import read as read_recording
+from realtime.session.report import build as build_report
 from tests.damage import check_line, damaged, examples, judge, near_the_head, no_leak, put
+from tests.picture_producer import result
 from tests.small_models import small
 
 pytestmark = pytest.mark.timeout(1800)
-FEW, MANY = 30, 1500
+FEW, MANY = 20, 1000
 RUNS = [pytest.param(False, id="few"), pytest.param(True, id="many", marks=pytest.mark.nightly)]
 
 CONFIG = b"""source = "demo"
@@ -237,15 +243,65 @@ def test_video_files(tmp_path: Path, ending: str, many: bool) -> None:
         path = put(tmp_path, f"v{ending}", data)
         judge(lambda: read_all(path), (SourceError,))
 
-    run(damaged(good) | near_the_head(good, 400), many, check, few=12, most=500)
+    run(damaged(good) | near_the_head(good, 400), many, check, few=8, most=400)
 
 
 @pytest.mark.parametrize("name", ["../secret.toml", "/etc/passwd", "a\x00b", "x" * 5000, "~root/x", "."])
 def test_names_that_lead_elsewhere_are_no_weights(name: str) -> None:
     from realtime.build import ASSETS
-    from realtime.errors import WeightsError
     from realtime.inference.engine import make_engine
 
     with pytest.raises(WeightsError) as caught:
         make_engine("ifdd-stream", name, "cpu", ASSETS / "weights")
     check_line(str(caught.value))
+
+
+def recorded() -> bytes:
+    """A short session's file: its beginning, predictions, a marker, an excluded range, figures, its end."""
+    lines: list[dict[str, Any]] = [
+        {"t": 0.0, "event": "session_start", "started": "2026-01-02T03:04:05+00:00", "model": "ifdd-stream"},
+        *(result(seq, seq * 33_000_000, face=1) for seq in range(1, 60, 12)),
+        {"t": 1.0, "event": "marker", "label": "a smile"},
+        {"t": 1.2, "event": "exclude", "from": 0.2, "to": 0.4},
+        {"t": 1.5, "event": "figures", "rates": {"picture_fps": 30.0}, "drops": {"vision": 1}},
+        {"t": 2.0, "event": "session_end", "seconds": 2.0, "events": 5, "dropped": 0, "interrupted": False},
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize("many", RUNS)
+def test_recorded_events_and_their_report(tmp_path: Path, many: bool) -> None:
+    library = Library(tmp_path / "sessions")
+    session = library.new_id(datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc))
+    path = library.new_path(session)
+    good = recorded()
+
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        judge(lambda: build_report(read_recording(path), "x"), (OutputError,))
+        library.recover()
+        library.sessions()
+
+    run(damaged(good) | changed_json(good), many, check)
+
+
+@pytest.mark.parametrize("many", RUNS)
+def test_heads_taught_by_a_person(tmp_path: Path, many: bool) -> None:
+    labels = spec.BASIC_LABELS
+    width = 16
+    adapter = personal.Adapter(
+        "m" * 64,
+        labels,
+        np.zeros((len(labels), width), np.float32),
+        np.zeros(len(labels), np.float32),
+        personal.Accuracy(0.5, 20),
+        personal.Accuracy(0.9, 20),
+    )
+    good = adapter.to_bytes()
+    head = 8 + int.from_bytes(good[:8], "little")
+
+    def check(data: bytes) -> None:
+        path = put(tmp_path, "p.safetensors", data)
+        judge(lambda: personal.load(path, "m" * 64, labels), (WeightsError,))
+
+    run(damaged(good) | near_the_head(good, head), many, check)
