@@ -385,6 +385,8 @@ def test_at_work_and_in_education_nothing_is_read(browser: Any, site: Site, purp
         page.locator("#expressions-off:has-text('not read')").wait_for()
         assert "Faces tracked: 1" in page.locator("#expressions-off").inner_text()
         assert page.locator("#tab-personal").is_hidden()
+        assert page.locator("[data-layer=bars]").is_hidden()
+        assert page.locator("[data-layer=mesh]").is_visible()
         assert page.locator("#video").is_visible(), "the rest works on"
         tab(page, "Privacy")
         assert "until the program is started again" in page.locator(".purpose").inner_text()
