@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from realtime.capture.camera import cameras
-from realtime.config import PURPOSES, Config
+from realtime.capture.network import without_password
+from realtime.config import PURPOSES, Config, needs_consent
 from realtime.errors import IfddLiveError
 
 # Regulation (EU) 2024/1689 (AI Act), article 5(1)(f)
@@ -18,10 +19,9 @@ class ConsentError(IfddLiveError):
     """A camera was asked for that nobody agreed to."""
 
 
-def needs_consent(source: str) -> bool:
-    """Whether a source is a camera, here or on the network; "browser" asks in the viewer's own browser."""
-    text = source.strip()
-    return text == "auto" or text.isdigit() or text.startswith("/dev/") or "://" in text
+def _shown(source: str) -> str:
+    """The source as it may be told: an address without its password."""
+    return without_password(source) if "://" in source else source
 
 
 class Consent:
@@ -103,7 +103,7 @@ class CameraGate:
         self._consent, self._source, self._agreed = consent, source.strip(), agreed
         found = (list_cameras or cameras)() if self._source == "auto" else [self._source]
         self._needed = needs_consent(self._source) and bool(found)
-        self._camera = found[0] if found else self._source
+        self.camera = _shown(found[0] if found else self._source)
         # True while something else stands where the camera will be
         self.pending = self._needed and not consent.camera
 
@@ -123,9 +123,9 @@ class CameraGate:
     def line(self) -> str:
         """What to tell at the start; "" where there is nothing to ask."""
         if self.waits:
-            return f"source: {self._camera} opens once you agree: {self.HOW}"
+            return f"source: camera {self.camera}, closed: {self.HOW}"
         if self.pending:
-            return f"source: the demo clip; the page asks before the camera {self._camera} opens ({self.HOW})"
+            return f"source: the demo clip; the page asks before the camera {self.camera} opens ({self.HOW})"
         if self._source == "auto" and not self._needed:
             return "source: the demo clip, because no camera was found"
         return ""
@@ -142,11 +142,13 @@ class CameraGate:
             ConsentError: it is one.
         """
         if needs_consent(source) and not self._consent.camera:
-            raise ConsentError(f"source: expected consent before a camera opens, got {source!r}: {self.HOW}")
+            raise ConsentError(
+                f"source: expected consent before a camera opens, got {_shown(source)!r}: {self.HOW}"
+            )
 
     def state(self) -> dict[str, Any]:
         """What `GET /api/consent` says."""
-        return {"needed": self._needed, **self._consent.state(), "source": self._camera}
+        return {"needed": self._needed, **self._consent.state(), "source": self.camera}
 
     def agree(self, purpose: str, camera: bool) -> dict[str, Any]:
         """Takes an agreement and returns the new state; blocks while a camera opens.

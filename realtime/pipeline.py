@@ -337,7 +337,9 @@ class Stream:
         browser = PushSource()
         closed = self.consents.waits and text == self._config.source
         capture = Capture(
-            (lambda: WaitingSource(text)) if closed else self._opener(text, self._config, browser),
+            (lambda: WaitingSource(self.consents.camera))
+            if closed
+            else self._opener(text, self._config, browser),
             self._frames,
             name=f"capture-{self.name}",
             first_seq=first_seq,
@@ -380,7 +382,7 @@ class Stream:
 
     def _observed(self, observation: Observation) -> None:
         self._faces = len(observation.faces)
-        if self._persons is not None:
+        if self._persons is not None and self.views().expressions:
             self._persons.observe(observation)
         self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
         self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)

@@ -62,9 +62,9 @@ class Site:
         if place.scheme == "https":
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = HTTPSConnection(place.hostname or "", place.port, timeout=20, context=context)
+            connection = HTTPSConnection(place.hostname or "", place.port, timeout=90, context=context)
         else:
-            connection = HTTPConnection(place.hostname or "", place.port, timeout=20)
+            connection = HTTPConnection(place.hostname or "", place.port, timeout=90)
         given = dict(headers or {})
         try:
             connection.putrequest(method, path, skip_host="Host" in given, skip_accept_encoding=True)

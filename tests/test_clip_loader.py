@@ -38,6 +38,7 @@ def test_batches_hold_pictures_labels_and_clips(cache: ClipCache) -> None:
         assert all((whole == frame.numpy()).all((1, 2, 3)).any() for frame in picture)
 
 
+@pytest.mark.timeout(300)  # starts processes, which take their time on a busy machine
 def test_the_number_of_workers_changes_nothing(cache: ClipCache) -> None:
     order, pictures = read(cache)
     order_two, pictures_two = read(cache, workers=2)

@@ -117,6 +117,7 @@ def test_what_cannot_be_read_stops_and_the_next_run_goes_on(
     assert len(cache) == CLIPS - 1
 
 
+@pytest.mark.timeout(300)  # starts processes, which take their time on a busy machine
 def test_aligned_pictures_workers_and_one_fold(root: Path, tmp_path: Path) -> None:
     options = ClipOptions(folds=("2",), aligned=True, side=SIDE, workers=2, coding="raw")
     source = read_clips(f"dfew:{root}", options)

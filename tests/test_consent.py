@@ -15,8 +15,8 @@ from realtime.capture.file import FileSource
 from realtime.capture.source import NoPicture, Reading, Source
 from realtime.capture.waiting import WaitingSource
 from realtime.cli import parse
-from realtime.config import Config
-from realtime.consent import CameraGate, Consent, ConsentError, needs_consent
+from realtime.config import Config, needs_consent
+from realtime.consent import CameraGate, Consent, ConsentError
 from realtime.errors import ConfigError, IfddLiveError, SourceError, SourceLostError
 from realtime.inference.engine import Engine
 from realtime.offline import process_file
@@ -68,6 +68,15 @@ def test_a_named_camera_waits_and_says_how_to_go_on() -> None:
     with pytest.raises(ConsentError, match="expected consent before a camera opens, got '/dev/video1'"):
         asked.check("/dev/video1")
     asked.check("demo")
+
+
+def test_a_password_in_an_address_is_told_to_nobody() -> None:
+    asked = gate("rtsp://me:secret@10.0.0.2/stream")
+    with pytest.raises(ConsentError) as raised:
+        asked.check("rtsp://me:secret@10.0.0.2/stream")
+    for told in (asked.line, asked.notice, str(asked.state()), str(raised.value)):
+        assert "secret" not in told
+    assert asked.state()["source"] == "rtsp://10.0.0.2/stream"
 
 
 def test_the_driver_profile_says_its_purpose_itself() -> None:
@@ -170,7 +179,7 @@ def test_a_named_camera_stays_closed_until_the_page_agrees(
     assert watcher.last is not None
     assert watcher.last.image_rgb[150:330].max() > 200, "the picture says what to do"
     watcher.until(lambda: bool(stream.status()["source"]["state"] == "waiting"))
-    assert "opens once you agree" in stream.description
+    assert "camera 0, closed: agree on the page" in stream.description
     with pytest.raises(ConsentError):
         stream.consents.check("0")
     Camera.broken.set()
@@ -226,6 +235,10 @@ def test_a_forbidden_purpose_stops_the_engine_and_leaves_the_rest(
     state = stream.consents.agree("workplace", False)
     assert (state["expressions"], state["given"]) == (False, False)
     watcher.until(lambda: stream.status()["rates"]["vision_fps"] > 0 and not stream._vision.rings())
+    assert application._inference is not None
+    barrier = application._inference.inspect("main", 1)  # answered after the batch that is under way
+    assert barrier is not None
+    assert barrier.result(30) is None, "and the face has no window any more"
     predicted, encoded = len(watcher.predictions()), engine.encoded
     watcher.more_pictures(25)
     assert len(watcher.predictions()) == predicted
@@ -238,6 +251,7 @@ def test_a_forbidden_purpose_stops_the_engine_and_leaves_the_rest(
     assert status["hints"] == [{"face": 1, "hints": []}]
     assert "article 5(1)(f)" in status["consent"]["reason"]
     assert stream.inspector is None
+    assert stream.persons is None, "nothing is learnt of anybody either"
     stream.consents.agree("personal", True)
     watcher.more_pictures(5)
     assert len(watcher.predictions()) == predicted, "for the rest of the run"

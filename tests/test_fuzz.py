@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,13 +15,22 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.clock import now_ns
+from realtime.config import Config
+from realtime.consent import CameraGate, Consent
+from realtime.inference.engine import Engine
+from realtime.persons import Persons
 from realtime.serving import aiortc_internals as internals
 from realtime.serving.offer import read_offer
 from realtime.serving.trickle import read_fragment
 from realtime.serving.viewer import new_connection
+from realtime.session.library import Library
+from realtime.session.recorder import Recorder
+from realtime.view import ViewControl
 from tests.descriptions import BROADCASTER_SENDS, CHROMIUM_SENDS, CHROMIUM_WATCHES, FRAGMENT
 from tests.fuzzing import ODD, Within, mutated, nothing_left, quietly
 from tests.site import Site, site
+from tests.small_models import small
 from tests.webrtc_client import Watcher, until, watcher
 
 OFFERS = (CHROMIUM_WATCHES, CHROMIUM_SENDS, BROADCASTER_SENDS)
@@ -151,7 +161,7 @@ def test_headers_and_paths(served: Site, count: int) -> None:
 
 def first_line(host: str, port: int, data: bytes) -> bytes:
     """The status line of what comes back, b"" where the server only hangs up."""
-    with socket.create_connection((host, port), timeout=20) as wire:
+    with socket.create_connection((host, port), timeout=90) as wire:
         try:
             wire.sendall(data)
             wire.shutdown(socket.SHUT_WR)
@@ -160,8 +170,24 @@ def first_line(host: str, port: int, data: bytes) -> bytes:
             return b""
 
 
-@counts(5, 150)
-def test_every_described_operation(served: Site, count: int) -> None:
+@pytest.fixture
+def complete(served: Site, tmp_path: Path) -> Iterator[Site]:
+    """The site with a stream that has everything a real one has: switches, consent, recorder, persons."""
+    stream: Any = served.stream
+    stream.views = ViewControl()
+    stream.consents = CameraGate(Consent(Config(source="0")), "0", lambda: None)
+    stream.persons = Persons(Engine(small("ifdd-stream"), "cpu"), hz=8.0, span_s=1.0)
+    stream.recorder = Recorder("main", stream.events, Library(tmp_path), stream.status, origin_ns=now_ns())
+    yield served
+    stream.recorder.stop()
+    stream.persons.stop()
+    for name in ("views", "consents", "persons", "recorder"):
+        setattr(stream, name, None)
+
+
+@counts(5, 60)
+def test_every_described_operation(complete: Site, count: int) -> None:
+    served = complete
     encoded = [
         mutated(texts).map(lambda text: text.encode("utf-8", "replace")) for texts in (OFFERS, (FRAGMENT,))
     ]
@@ -183,10 +209,11 @@ def test_every_described_operation(served: Site, count: int) -> None:
             @quietly(count)
             @given(case=operation.as_strategy())
             def check(case: Any) -> None:
-                response = case.call(timeout=20)
+                response = case.call(timeout=90)
                 case.validate_response(response, checks=checks)
 
             check()
+        served.stream.recorder.stop()  # type: ignore[attr-defined]
 
 
 def datagrams() -> st.SearchStrategy[bytes]:

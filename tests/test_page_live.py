@@ -27,7 +27,7 @@ from realtime.config import Config
 from realtime.pipeline import Application, make_opener
 from realtime.serving.app import Server
 from tests.test_browser import LIVE, WATCH_PICTURES, agree, new_page
-from tests.test_page import shot, tab
+from tests.test_page import shot, tab, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -161,7 +161,7 @@ def test_from_consent_to_a_deleted_recording(browser: Any, program: Program) -> 
         agree(page, "research")
         page.locator("#camera-on").wait_for()
         page.locator(".face").wait_for()
-        page.wait_for_function("document.querySelector('.strongest')")
+        wait_for(page, "document.querySelector('.strongest')")
         plain = until(page, lambda seen: seen.shape[0] > 500, "a picture with the strip")
 
         # each layer, in the pixels
@@ -230,7 +230,7 @@ def recorded(page: Any) -> None:
     panel.locator(".excluding").wait_for()
     page.keyboard.press("x")
     panel.locator(".notes:has-text('left out')").wait_for()
-    page.wait_for_function("/[1-9][0-9]* results/.test(document.querySelector('#session .told').textContent)")
+    wait_for(page, "/[1-9][0-9]* results/.test(document.querySelector('#session .told').textContent)")
     panel.get_by_role("button", name="Stop recording").click()
     page.locator("#recording-on").wait_for(state="hidden")
     item = page.locator(".recordings li")

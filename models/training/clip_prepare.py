@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +34,7 @@ from models.training.dfew import read_dfew
 from models.training.ferv39k import read_ferv39k
 from models.training.mafw import read_mafw
 from models.training.own_videos import read_videos
+from models.training.workers import end_with_parent, worker_context
 from realtime.values import CROP_SIDE
 
 READERS: dict[str, Callable[..., ClipSource]] = {
@@ -136,9 +136,8 @@ def _make_all(clips: Sequence[SourceClip], options: ClipOptions) -> Iterator[tup
     if options.workers == 1:
         yield from ((clip, make(clip)) for clip in clips)
         return
-    context = multiprocessing.get_context("spawn")
     ahead: deque[tuple[SourceClip, Future[_Made]]] = deque()
-    with ProcessPoolExecutor(options.workers, context) as pool:
+    with ProcessPoolExecutor(options.workers, worker_context(__name__), end_with_parent) as pool:
         try:
             for clip in clips:
                 ahead.append((clip, pool.submit(make, clip)))

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from models.checkpoint import load_checkpoint
 from models.errors import ModelError
@@ -34,7 +33,7 @@ from models.training.features import Encoded, encode_clips, encode_stills
 from models.training.figures import draw_confusion
 from models.training.metrics import summarise
 from models.training.prepare import prepare, read_source
-from models.training.prepared import SPLITS, Prepared, load_prepared
+from models.training.prepared import SPLITS, Prepared, load_prepared, load_shapes
 from models.training.windows import read_windows
 from realtime.values import CROP_SIDE
 
@@ -74,23 +73,24 @@ def pictures(data: str, split: str, workers: int = 1) -> Prepared:
     return prepare(items, workers)
 
 
-def clips_of(model: IfddStream, prepared: Prepared, seed: int) -> Encoded:
-    """One encoded clip of each found face: its expression comes, stays or goes, with all that cameras do."""
-    spec = model.spec
-    rng = np.random.default_rng(seed)
-    means = shapes.mean_shapes(prepared)
-    neutral = means[shapes.NEUTRAL]
-    levels, labels = [], []
-    for index in tqdm(np.flatnonzero(prepared.found), "drawing", file=sys.stderr, mininterval=5):
-        label = int(prepared.labels[index])
-        landmarks = prepared.landmarks[index].astype(np.float64)
-        with contextlib.suppress(ValueError, np.linalg.LinAlgError):
-            levels.append(shapes.draw(prepared.crops[index], landmarks, means[label] - neutral, neutral, rng))
-            labels.append(label)
-    device = next(model.parameters()).device
-    faces, random = torch.from_numpy(np.stack(levels)), Random(seed, device)
-    return encode_clips(model, faces, None, torch.tensor(labels), shapes.STRENGTHS, spec.frames, random,
-                        "encoding", strength=0.4)  # fmt: skip
+def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") -> Encoded:
+    """One encoded clip of each found face: its expression comes, stays or goes, with all that cameras do.
+
+    Args:
+        model: encodes.
+        prepared: faces; read only if they are not drawn already.
+        seed: of head poses and of all that cameras do.
+        drawn: file of `models.training.shapes` with the same faces, "" to draw them now.
+    """
+    if drawn:
+        levels, labels, known = load_shapes(drawn)
+    else:
+        found = np.flatnonzero(prepared.found)
+        pictures, classes, _ = shapes.draw_faces(prepared, found, np.random.default_rng(seed))
+        levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
+    random = Random(seed, next(model.parameters()).device)
+    return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
+                        strength=0.4)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -129,6 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
                         help="fer2013:PATH, faces:DIR, folder:ROOT, prepared:NPZ, clips:CACHE")  # fmt: skip
     parser.add_argument("--split", default="test", help="train, public or test")
     parser.add_argument("--as", dest="form", choices=("stills", "clips"), default="stills")
+    parser.add_argument("--shapes", default="",
+                        help="for clips: faces drawn by models.training.shapes --count 0")  # fmt: skip
     parser.add_argument("--classes", default=",".join(BASIC_LABELS), help="whose recalls make up uar")
     parser.add_argument("--limit", type=int, default=0, help="a random part of so many pictures (0: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
@@ -144,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.data.startswith("clips:"):
             return _evaluate_clips(args)
         result = evaluate(args.weights, args.data, args.split, args.form, tuple(args.classes.split(",")),
-                          args.limit, args.workers)  # fmt: skip
+                          args.limit, args.workers, args.shapes)  # fmt: skip
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -175,6 +177,7 @@ def evaluate(
     classes: tuple[str, ...] = BASIC_LABELS,
     limit: int = 0,
     workers: int = 1,
+    drawn: str = "",
 ) -> dict[str, Any]:
     """What `main` prints; see there.
 
@@ -191,7 +194,9 @@ def evaluate(
     prepared = pictures(data, split, workers)
     if 0 < limit < len(prepared):
         prepared = prepared.take(np.sort(np.random.default_rng(CLIP_SEED).permutation(len(prepared))[:limit]))
-    encoded = encode_stills(model, prepared) if form == "stills" else clips_of(model, prepared, CLIP_SEED)
+    encoded = (
+        encode_stills(model, prepared) if form == "stills" else clips_of(model, prepared, CLIP_SEED, drawn)
+    )
     result = summarise(read_windows(model, encoded), encoded.labels, spec.temperature, classes)
     frame_ms, window_ms = measure_cost(model)
     return {

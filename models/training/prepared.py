@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from models.errors import ModelError
 
@@ -105,3 +107,17 @@ def load_prepared(path: str | os.PathLike[str]) -> Prepared:
 def join(parts: list[Prepared]) -> Prepared:
     """Several sets as one."""
     return Prepared(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS})
+
+
+def load_shapes(path: str | os.PathLike[str]) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+    """Levels (N,L,112,112) uint8, labels (N,) and the L strengths that `models.training.shapes` wrote.
+
+    Raises:
+        ModelError: no such file, or another one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            known = tuple(float(each) for each in file["strengths"])
+            return torch.from_numpy(file["crops"]), torch.from_numpy(file["labels"]), known
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: expected faces of models.training.shapes, got: {error}") from None

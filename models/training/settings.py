@@ -34,6 +34,7 @@ class DataSettings:
         extra: added to training, "train" split only; "" for none.
         shapes: faces at several strengths of their expression (`models.training.shapes`); "" for none.
         versions: how many random clips are made of each of those faces.
+        moving_weight: how many times an epoch of stage two draws each of those clips, on average.
         extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
     """
 
@@ -41,6 +42,7 @@ class DataSettings:
     extra: str = ""
     shapes: str = ""
     versions: int = 4
+    moving_weight: float = 1.0
     extra_weights: dict[str, float] = field(default_factory=dict)
 
 

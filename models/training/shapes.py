@@ -9,6 +9,7 @@ that expression differs from the mean neutral face, as far as the person shows i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 from models.errors import ModelError
 from models.spec import BASIC_LABELS
-from models.training.prepared import SIDE, Prepared, join, load_prepared
+from models.training.prepared import SIDE, SPLITS, Prepared, join, load_prepared
 from realtime.values import ImageU8
 from realtime.vision.align import similarity, to_matrix, warp
 from realtime.vision.face_rig import MESH_COUNT, FaceFrame, HeadPose
@@ -91,42 +92,59 @@ def choose(prepared: Prepared, count: int, rng: np.random.Generator) -> npt.NDAr
     return np.sort(rng.permutation(chosen)[:count])
 
 
+def draw_faces(
+    prepared: Prepared, chosen: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[ImageU8, npt.NDArray[np.int64], int]:
+    """Faces at all strengths.
+
+    Args:
+        prepared: pictures; their classes' mean faces tell what is expression.
+        chosen: indices of found faces.
+        rng: of the head poses.
+
+    Returns:
+        (N,len(STRENGTHS),112,112) uint8 luma, labels (N,), and how many could not be drawn: profiles whose
+        mesh folds over.
+    """
+    means = mean_shapes(prepared)
+    pictures, labels = [], []
+    for index in tqdm(chosen, "drawing", file=sys.stderr, mininterval=5):
+        label = int(prepared.labels[index])
+        landmarks = prepared.landmarks[index].astype(np.float64)
+        with contextlib.suppress(ValueError, np.linalg.LinAlgError):
+            difference = means[label] - means[NEUTRAL]
+            pictures.append(draw(prepared.crops[index], landmarks, difference, means[NEUTRAL], rng))
+            labels.append(label)
+    if not pictures:
+        raise ModelError("shapes: expected faces that can be drawn, got none")
+    return np.stack(pictures), np.array(labels, np.int64), len(chosen) - len(labels)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Draws and writes; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.training.shapes", description=__doc__)
+    parser.add_argument("--data", required=True, nargs="+", help="prepared npz files")
+    parser.add_argument("--split", choices=SPLITS, default="train", help="of the files")
     parser.add_argument(
-        "--data", required=True, nargs="+", help="prepared npz files; their train splits are used"
+        "--count", type=int, default=800, help="faces, of all classes alike; 0: every found face"
     )
-    parser.add_argument("--count", type=int, default=800)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", required=True, type=Path)
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     try:
-        prepared = join([load_prepared(path).split("train") for path in args.data])
+        prepared = join([load_prepared(path).split(args.split) for path in args.data])
+        rng = np.random.default_rng(args.seed)
+        chosen = choose(prepared, args.count, rng) if args.count else np.flatnonzero(prepared.found)
+        pictures, labels, failed = draw_faces(prepared, chosen, rng)
     except ModelError as error:
         print(f"shapes: {error}", file=sys.stderr)
         return 2
-    rng = np.random.default_rng(args.seed)
-    means = mean_shapes(prepared)
-    chosen = choose(prepared, args.count, rng)
-    pictures, labels = [], []
-    for index in tqdm(chosen, "drawing", mininterval=5):
-        label = int(prepared.labels[index])
-        difference = means[label] - means[NEUTRAL]
-        landmarks = prepared.landmarks[index].astype(np.float64)
-        try:
-            pictures.append(draw(prepared.crops[index], landmarks, difference, means[NEUTRAL], rng))
-        except (ValueError, np.linalg.LinAlgError):  # a profile whose mesh folds over
-            continue
-        labels.append(label)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     temporary = args.out.with_name(f".{args.out.name}.part.npz")
-    np.savez(temporary, crops=np.stack(pictures), labels=np.array(labels, np.int64), strengths=STRENGTHS)
+    np.savez(temporary, crops=pictures, labels=labels, strengths=STRENGTHS)
     os.replace(temporary, args.out)
-    print(
-        f"{args.out}: {len(labels)} faces at {len(STRENGTHS)} strengths; {len(chosen) - len(labels)} failed"
-    )
+    print(f"{args.out}: {len(labels)} faces at {len(STRENGTHS)} strengths; {failed} failed")
     return 0
 
 

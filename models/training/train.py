@@ -25,7 +25,7 @@ from models.training import train_clips
 from models.training.augment import Random
 from models.training.features import STILL_FRAMES, encode_clips, encode_stills
 from models.training.finish import ship
-from models.training.prepared import Prepared, join, load_prepared
+from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state
 from models.training.settings import DataSettings, Settings, load_settings
@@ -89,23 +89,9 @@ def encode_pool(
                     model, levels, None, labels, known, spec.frames, random, title, strength=strength
                 )
             )
-            shares.append(torch.ones(len(labels), dtype=torch.double))
+            shares.append(torch.full((len(labels),), settings.data.moving_weight, dtype=torch.double))
     pool = Pool(tuple(parts), torch.cat(shares), encode_stills(model, public))
     save_pool(pool, folder / "pool" / f"{rank}.pt")
-
-
-def load_shapes(path: str) -> tuple[torch.Tensor, torch.Tensor, tuple[float, ...]]:
-    """Levels (N,L,112,112) uint8, labels and the L strengths that `models.training.shapes` wrote.
-
-    Raises:
-        ModelError: no such file, or another one.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            known = tuple(float(each) for each in file["strengths"])
-            return torch.from_numpy(file["crops"]), torch.from_numpy(file["labels"]), known
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelError(f"{path}: expected faces of models.training.shapes, got: {error}") from None
 
 
 def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool = False) -> None:

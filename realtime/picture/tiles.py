@@ -10,6 +10,8 @@ from realtime.picture.privacy import GROUND
 from realtime.values import FloatArray, ImageU8, Prediction
 from realtime.vision.align import similarity
 
+MOST_FACES = 4  # whose tiles are kept; the oldest go
+
 
 class MeshTiles:
     """Draws the crops of windows as meshes. Each crop is drawn once: the next window shares most of them.
@@ -18,7 +20,7 @@ class MeshTiles:
     """
 
     def __init__(self) -> None:
-        self._drawn: dict[tuple[int, bytes], ImageU8] = {}
+        self._drawn: dict[int, dict[bytes, ImageU8]] = {}  # face -> landmarks -> tile
 
     def of(self, prediction: Prediction) -> ImageU8:
         """One picture for each crop of the window, of the thumbnails' shape: (T,h,w,3) uint8.
@@ -29,17 +31,20 @@ class MeshTiles:
         tiles[:] = GROUND
         if prediction.meshes is None:
             return tiles
-        kept: dict[tuple[int, bytes], ImageU8] = {}
+        before = self._drawn.pop(prediction.face_id, {})
+        kept: dict[bytes, ImageU8] = {}
         for tile, landmarks in zip(tiles, prediction.meshes, strict=True):
-            key = (prediction.face_id, landmarks.tobytes())
-            before = kept.get(key, self._drawn.get(key))
-            if before is None or before.shape != tile.shape:
+            key = landmarks.tobytes()
+            drawn = kept.get(key, before.get(key))
+            if drawn is None or drawn.shape != tile.shape:
                 colour = face_colour(prediction.face_id)
                 draw_small_mesh(tile, _in_crop(landmarks, tile.shape[0]), colour)
             else:
-                tile[:] = before
+                tile[:] = drawn
             kept[key] = tile
-        self._drawn = kept
+        self._drawn[prediction.face_id] = kept
+        while len(self._drawn) > MOST_FACES:
+            del self._drawn[next(iter(self._drawn))]
         return tiles
 
 
