@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from realtime import logs
-from realtime.config import PURPOSES, Config, from_mapping, read_toml, settings
-from realtime.consent import needs_consent
+from realtime.config import PURPOSES, Config, from_mapping, needs_consent, read_toml, settings
 from realtime.errors import ConfigError, IfddLiveError
 
 PROGRAM = "run_stream.py"

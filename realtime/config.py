@@ -173,6 +173,12 @@ class Config:
                 raise ConfigError(f"{each.name}: expected one of {', '.join(choices)}, got {value!r}")
 
 
+def needs_consent(source: str) -> bool:
+    """Whether a source is a camera, here or on the network; "browser" asks in the viewer's own browser."""
+    text = source.strip()
+    return text == "auto" or text.isdigit() or text.startswith("/dev/") or "://" in text
+
+
 def settings() -> tuple[dataclasses.Field[Any], ...]:
     """The fields of Config in order, for building a command line."""
     return dataclasses.fields(Config)

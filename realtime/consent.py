@@ -8,7 +8,7 @@ from typing import Any
 
 from realtime.capture.camera import cameras
 from realtime.capture.network import without_password
-from realtime.config import PURPOSES, Config
+from realtime.config import PURPOSES, Config, needs_consent
 from realtime.errors import IfddLiveError
 
 # Regulation (EU) 2024/1689 (AI Act), article 5(1)(f)
@@ -17,12 +17,6 @@ WITHOUT_EXPRESSIONS = frozenset({"workplace", "education"})
 
 class ConsentError(IfddLiveError):
     """A camera was asked for that nobody agreed to."""
-
-
-def needs_consent(source: str) -> bool:
-    """Whether a source is a camera, here or on the network; "browser" asks in the viewer's own browser."""
-    text = source.strip()
-    return text == "auto" or text.isdigit() or text.startswith("/dev/") or "://" in text
 
 
 def _shown(source: str) -> str:

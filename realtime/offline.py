@@ -28,8 +28,7 @@ from realtime.capture.choose import DEMO_CLIP, open_source
 from realtime.capture.file import FileSource
 from realtime.capture.source import NoPicture, Source
 from realtime.capture.thread import fit
-from realtime.config import Config
-from realtime.consent import needs_consent
+from realtime.config import Config, needs_consent
 from realtime.errors import SourceLostError
 from realtime.inference.stage import Feed
 from realtime.picture.compose import Painter

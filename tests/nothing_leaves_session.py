@@ -31,7 +31,8 @@ async def use(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.get(url) as page:
             text = await page.text()
-        names = [name for name in re.findall(r"(?:src|href)=\"([^\"]+)\"", text) if not name.startswith("#")]
+        # what a browser loads by itself; links wait for a click
+        names = re.findall(r"<(?:script|link|img)\b[^>]*\b(?:src|href)=\"([^\"#]+)\"", text)
         assert names, "a page without parts"
         for name in names:
             async with session.get(f"{url}/{name.lstrip('/')}") as part:

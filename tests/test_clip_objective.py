@@ -5,6 +5,8 @@ from models import ModelError
 from models.cost import clip_for
 from models.ifdd.reading import IfddReading
 from models.losses import cross_entropy, ial_total, lifting_loss, soft_targets
+from models.training.augment import Random
+from models.training.clip_augment import ClipChanges, changed
 from models.training.clip_objective import PARTS, Objective
 from models.training.recipe import Losses
 from tests.small_models import small
@@ -47,3 +49,17 @@ def test_a_term_that_the_model_cannot_have_is_an_error() -> None:
         Objective(model, Losses(lifting=0.1), 3)(clip, target)
     with pytest.raises(ModelError, match="expected 2 weights for ial-gca, got 1"):
         Objective(model, Losses(auxiliary=[1.0]), 3)(clip, target)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_the_streaming_network_learns_from_pixels_on_grey_or_in_colour(grey: bool) -> None:
+    model = small("ifdd-stream", grey=grey).train()
+    pictures = torch.randint(0, 256, (2, model.spec.frames, 60, 60, 3), dtype=torch.uint8)
+    frames = changed(Random(1, torch.device("cpu")), pictures, model.spec, ClipChanges())
+    assert torch.equal(frames[:, 0], frames[:, 1]) == grey  # luma in all three channels, or colours
+    losses = Losses(lifting=0.1, intensity=0.1, auxiliary=[0.05])
+    total, _, _ = Objective(model, losses, 2)(frames, soft_targets(LABELS[:2], 7))
+    total.backward()
+    first = next(model.get_submodule("encoder").parameters())
+    assert first.grad is not None
+    assert float(first.grad.abs().max()) > 0

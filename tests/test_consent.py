@@ -15,8 +15,8 @@ from realtime.capture.file import FileSource
 from realtime.capture.source import NoPicture, Reading, Source
 from realtime.capture.waiting import WaitingSource
 from realtime.cli import parse
-from realtime.config import Config
-from realtime.consent import CameraGate, Consent, ConsentError, needs_consent
+from realtime.config import Config, needs_consent
+from realtime.consent import CameraGate, Consent, ConsentError
 from realtime.errors import ConfigError, IfddLiveError, SourceError, SourceLostError
 from realtime.inference.engine import Engine
 from realtime.offline import process_file

@@ -85,7 +85,8 @@ def come_and_go(total: int, at_once: int, seconds: float, allowed_mb: float) -> 
 
 def run_on(seconds: float, allowed_mb: float) -> None:
     every_s = max(1.0, seconds / 120)
-    with Program("--source", "demo") as program, crowd(program.url, 1, 1, seconds + 5) as viewer:
+    visits = max(1, int(seconds // 60))  # the next one comes where a busy machine has lost one
+    with Program("--source", "demo") as program, crowd(program.url, visits, 1, seconds + 5) as viewer:
         watched = time.monotonic() + 60
         while program.metric("ifdd_viewers") == 0:
             assert time.monotonic() < watched, "no viewer"
@@ -115,12 +116,12 @@ def run_on(seconds: float, allowed_mb: float) -> None:
 
 @pytest.mark.timeout(300)
 def test_viewers_come_and_go_and_leave_nothing() -> None:
-    come_and_go(total=24, at_once=8, seconds=10, allowed_mb=60)  # start-up is in it
+    come_and_go(total=16, at_once=8, seconds=6, allowed_mb=60)  # start-up is in it
 
 
 @pytest.mark.timeout(600)
 def test_memory_threads_and_descriptors_stay_the_same_for_a_while() -> None:
-    run_on(seconds=150 if ON_CI else 25, allowed_mb=20)
+    run_on(seconds=150 if ON_CI else 15, allowed_mb=20)
 
 
 @pytest.mark.nightly

@@ -27,7 +27,7 @@ from tests.test_persons import Person, Show, wait_fitted
 PATIENCE_S = 120.0  # a machine that does much else at the same time
 QUICK = {
     "window_seconds": 0.3, "hop_seconds": 0.2, "gap_seconds": 2.0, "calibrate_seconds": 6.0,
-    "teach_seconds": 10.0,
+    "teach_seconds": 28.0,
 }  # fmt: skip
 
 
@@ -94,6 +94,7 @@ def test_the_program_calibrates_records_and_says_so_in_its_results(
     assert ask(server, "calibration")["face_id"] is None
 
 
+@pytest.mark.nightly  # half a minute of a real lesson; tests/test_personal_api.py has a quick one
 @pytest.mark.timeout(400)
 def test_the_program_teaches_a_head_and_gives_its_file(running: tuple[Application, Server]) -> None:
     _, server = running
