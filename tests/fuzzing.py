@@ -100,11 +100,12 @@ class Within:
 
 class _Errors(logging.Handler):
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__(logging.WARNING)
         self.seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.seen.append(self.format(record))
+        if record.levelno >= logging.ERROR or "Traceback" in record.getMessage():
+            self.seen.append(self.format(record))
 
 
 @contextmanager

@@ -101,7 +101,8 @@ def test_offers_to_the_server(served: Site, count: int) -> None:
             answer = served.ask("POST", path, {"Content-Type": "application/sdp"}, body)
             assert answer.status in (201, 400, 409, 413, 422), answer
             if answer.status == 201:
-                assert served.ask("DELETE", answer.headers["Location"]).status == 200
+                # on a machine that stands still, a session may have ended for want of a connection
+                assert served.ask("DELETE", answer.headers["Location"]).status in (200, 404)
             else:
                 assert answer.text.count("\n") == 1
 
@@ -275,7 +276,6 @@ def test_data_channel_messages(count: int) -> None:
                 if sctp.state != "connected":
                     return
                 await sctp._send(stream, protocol, data, ordered=False)
-            await viewer.frames(3)
 
         async def main() -> None:
             async with watcher(made.url) as good:
@@ -283,6 +283,8 @@ def test_data_channel_messages(count: int) -> None:
                 for at in range(0, len(inputs), 60):
                     async with watcher(made.url) as odd:
                         await send(odd, inputs[at : at + 60])
+                        # what the odd one sent may have ended it, and it alone
+                        await good.frames(3)
                 await good.frames(5)
                 heard = len(good.results)
                 await until(lambda: len(good.results) > heard)

@@ -68,3 +68,9 @@ def test_a_connection_that_is_half_made_is_closed_all_the_same(caplog: pytest.Lo
     assert [record.levelname for record in caplog.records if record.name.startswith("realtime")] == [
         "WARNING"
     ]
+
+
+def test_what_a_peer_sent_and_could_not_be_read_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    text = "RTCDtlsTransport(client) Traceback (most recent call last):\n  File x\nUnicodeDecodeError: bad"
+    logging.getLogger("aiortc.rtcdtlstransport").warning(text)
+    assert caplog.messages == ["a connection failed: UnicodeDecodeError: bad"]
