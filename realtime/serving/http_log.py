@@ -29,3 +29,14 @@ def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> N
         log.warning("a connection failed: %s: %s", type(error).__name__, " ".join(str(error).split())[:200])
     else:
         loop.default_exception_handler(context)
+
+
+def _shorten(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    if "Traceback" in text:
+        record.msg, record.args = "a connection failed: %s", (text.strip().splitlines()[-1][:200],)
+    return True
+
+
+# aiortc logs a traceback of what a peer sent and could not be read, for instance a message that is no UTF-8
+logging.getLogger("aiortc.rtcdtlstransport").addFilter(_shorten)
