@@ -29,6 +29,11 @@ def strace(record: Path) -> list[str]:
 async def use(url: str) -> None:
     """What a user's browser does, and a program that reads results."""
     async with aiohttp.ClientSession() as session:
+        for _ in range(600):  # nobody is let in before the first picture
+            async with session.get(f"{url}/readyz") as ready:
+                if ready.status == 200:
+                    break
+            await asyncio.sleep(0.1)
         async with session.get(url) as page:
             text = await page.text()
         # what a browser loads by itself; links wait for a click

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class Program:
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
         self.url = self._address()
+        self._wait_ready()
 
     def __enter__(self) -> Program:
         return self
@@ -95,6 +97,17 @@ class Program:
                 return found.group()
         self.process.wait()
         raise AssertionError(f"no address; {''.join(self.errors)}")
+
+    def _wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Nobody is let in before the first picture."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            try:
+                self.get("/readyz")
+                return
+            except urllib.error.HTTPError as error:
+                error.close()
+            time.sleep(0.2)
 
     def _read_errors(self) -> None:
         assert self.process.stderr is not None
