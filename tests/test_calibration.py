@@ -96,7 +96,7 @@ def test_intensity_counts_from_the_rest() -> None:
     neutral = rest(happy=2.0)
     weak, strong = logits(happy=2.0 + FADE), logits(happy=9.0)
     assert neutral.scores(weak, SPEC).intensity < intensity_of(weak, SPEC)
-    rise = np.array([0.0, 3.0 * SPEC.temperature], np.float32)
+    rise = np.array([0.0, FADE * SPEC.temperature], np.float32)
     assert neutral.scores(weak, SPEC).intensity == pytest.approx(intensity_of(rise, SPEC), abs=1e-5)
     assert neutral.scores(strong, SPEC).intensity > neutral.scores(weak, SPEC).intensity
     assert neutral.scores(weak, SPEC).calibrated

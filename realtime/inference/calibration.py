@@ -24,7 +24,7 @@ NEUTRAL = "neutral"
 # has 0.82, with all six there 0.43, which is still the largest.
 LEAD = 1.5
 # An expression that rises by this much above the person's rest keeps its whole margin.
-FADE = 3.0
+FADE = 1.5
 # No class is lowered by more than this, however the rest looked.
 BOUND = 6.0
 LIMIT = 100.0  # of a stored log-odds
