@@ -16,7 +16,7 @@ from realtime.capture.source import Reading
 from realtime.clock import now_ns
 from realtime.errors import SourceError, SourceLostError
 from realtime.inference.engine import Engine
-from realtime.pipeline import Stream
+from realtime.stream import Stream
 from realtime.values import FloatArray, ImageU8, Picture
 from realtime.vision.landmarks import FaceMesh, Landmarker
 from tests.test_pipeline import DEMO

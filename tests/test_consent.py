@@ -207,7 +207,7 @@ def test_auto_goes_from_the_clip_to_the_camera(
     started: Callable[[Application], Watcher], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("realtime.consent.cameras", lambda: ["/dev/video0"])
-    monkeypatch.setattr("realtime.pipeline.cameras", lambda: ["/dev/video0"])
+    monkeypatch.setattr("realtime.stream.cameras", lambda: ["/dev/video0"])
     application = Application(Config(source="auto"), engine=engine, opener=opener)
     started(application)
     stream = application.streams["main"]

@@ -36,7 +36,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     ) -> tuple[Application, Watcher]:
         model, landmarker = model or ModelFault(), landmarker or LandmarkerFault()
         monkeypatch.setattr("realtime.pipeline.build_engine", model.engine)
-        monkeypatch.setattr("realtime.pipeline.build_landmarker", landmarker.make)
+        monkeypatch.setattr("realtime.stream.build_landmarker", landmarker.make)
         config = Config(source="demo")
         application = Application(config) if camera is None else Application(config, opener=camera)
         running.append((application, [model.release, landmarker.release]))

@@ -49,7 +49,17 @@ def test_realtime_keeps_its_heavy_imports_in_their_rooms(path: Path) -> None:
 def test_driver_rules_know_nothing_of_pictures_threads_and_the_network(path: Path) -> None:
     if path.name != "record.py":  # measures a clip
         assert roots(path) <= {"realtime", *sys.stdlib_module_names, "numpy", "cv2"}
-        parts = ("capture", "vision", "inference", "picture", "serving", "session", "worker", "pipeline")
+        parts = (
+            "capture",
+            "vision",
+            "inference",
+            "picture",
+            "serving",
+            "session",
+            "worker",
+            "stream",
+            "pipeline",
+        )
         assert not [name for name in imported(path) if name.startswith(tuple(f"realtime.{p}" for p in parts))
                     and path.name != "replay.py"]  # fmt: skip
 
@@ -77,4 +87,11 @@ def test_models_need_torch_numpy_and_safetensors_only(path: Path) -> None:
 )  # fmt: skip
 def test_stages_know_nothing_of_threads_and_wiring(path: Path) -> None:
     names = imported(path)
-    assert not names & {"realtime.worker", "realtime.pipeline", "realtime.offline", "realtime.cli", *THREADS}
+    assert not names & {
+        "realtime.worker",
+        "realtime.stream",
+        "realtime.pipeline",
+        "realtime.offline",
+        "realtime.cli",
+        *THREADS,
+    }

@@ -24,8 +24,9 @@ from realtime.capture.file import FileSource
 from realtime.capture.source import Source
 from realtime.chromium import chromium
 from realtime.config import Config
-from realtime.pipeline import Application, make_opener
+from realtime.pipeline import Application
 from realtime.serving.app import Server
+from realtime.stream import make_opener
 from tests.test_browser import LIVE, WATCH_PICTURES, agree, new_page
 from tests.test_page import shot, tab, wait_for
 

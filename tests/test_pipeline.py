@@ -16,7 +16,8 @@ from realtime.capture.source import Reading, Source
 from realtime.config import Config
 from realtime.errors import IfddLiveError, SourceError, SourceLostError
 from realtime.inference.engine import Engine
-from realtime.pipeline import Application, Stream
+from realtime.pipeline import Application
+from realtime.stream import Stream
 from realtime.values import Picture
 
 DEMO = Path(__file__).resolve().parents[1] / "assets" / "demo" / "demo.mp4"

@@ -101,7 +101,7 @@ def test_with_broken_vision_the_picture_stays_covered(
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("realtime.pipeline.build_landmarker", lambda _config: Broken())
+    monkeypatch.setattr("realtime.stream.build_landmarker", lambda _config: Broken())
     application = no_expressions(source="demo", **settings)
     watcher = started(application)
     pictures: list[Picture] = []

@@ -1,0 +1,410 @@
+"""One source with everything behind it: capture, vision, composer, what persons teach, the recorder."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from realtime.build import (
+    build_driver,
+    build_landmarker,
+    build_library,
+    build_persons,
+    build_view,
+    build_vision,
+)
+from realtime.capture.browser import PushSource
+from realtime.capture.camera import cameras
+from realtime.capture.choose import SourceOpener
+from realtime.capture.source import Source
+from realtime.capture.thread import Capture
+from realtime.capture.waiting import WaitingSource
+from realtime.clock import now_ns
+from realtime.config import Config
+from realtime.consent import CameraGate, Consent
+from realtime.driver.feed import DriverFeed
+from realtime.errors import IfddLiveError
+from realtime.inference.stage import Feed
+from realtime.inference.thread import Inference
+from realtime.inspector import Inspector
+from realtime.logs import say
+from realtime.measures import Measures, Tally
+from realtime.persons import Persons
+from realtime.picture.thread import Composer
+from realtime.problems import Problems
+from realtime.session.events import face_events, prediction_event
+from realtime.session.recorder import Recorder
+from realtime.slot import Fanout
+from realtime.supervise import Supervised
+from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
+from realtime.view import ViewControl
+from realtime.vision.thread import Vision
+
+log = logging.getLogger(__name__)
+
+OPEN_TIMEOUT_S = 20.0
+SOURCE_NOTICES = {
+    "opening": "opening the source",
+    "waiting": "waiting for a browser camera",
+    "lost": "camera lost, opening it again",
+    "ended": "the source has ended",
+}
+OpenerMaker = Callable[[str, Config, PushSource], Callable[[], Source]]
+
+
+def make_opener(text: str, config: Config, browser: PushSource) -> Callable[[], Source]:
+    """What opens the source that a text names, again and again."""
+    return SourceOpener(text, config, browser=browser)
+
+
+class Stream:
+    """One source with its capture, vision and composer threads, and its place in the inference thread."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        inference: Inference | None,
+        problems: Problems,
+        opener: OpenerMaker = make_opener,
+        consent: Consent | None = None,
+    ) -> None:
+        """Makes the stream without starting it.
+
+        Args:
+            name: letters, digits, "-" and "_".
+            config: the settings.
+            inference: the process's inference thread; None where no expressions are read.
+            problems: where broken threads are noted.
+            opener: gives what opens a source by its text.
+            consent: the process's; None: one of its own.
+        """
+        self.name = name
+        self.views = ViewControl(build_view(config))
+        self._consent = consent or Consent(config)
+        self.consents = CameraGate(self._consent, config.source, self._agreed)
+        self.events: Fanout[dict[str, Any]] = Fanout()
+        self._tally = Tally()
+        self.events.subscribe(self._tally.count)
+        self._config = config
+        self._inference = inference
+        self._problems = problems
+        self._origin_ns = now_ns()
+        self._lock = threading.Lock()  # one change of source at a time
+        self._faces = self._bystanders = 0
+        self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
+        self._frames: Fanout[Frame] = Fanout()
+        engine = None if inference is None else inference.engine
+        self._persons: Persons | None = None
+        if inference is not None:
+            self._persons = build_persons(
+                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+            )
+        self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
+        self.driver: DriverFeed | None = None
+        if config.profile == "driver":
+            self.driver = build_driver(config, self.events.publish, self._origin_ns)
+        self._vision = Vision(
+            f"vision-{name}",
+            lambda: build_landmarker(config),
+            lambda landmarker: build_vision(config, engine, landmarker, self.views),
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
+        )
+        self._composer = Composer(
+            f"composer-{name}",
+            blank_wh=(config.width, config.height),
+            source_notice=self._source_notice,
+            notices=self._notices,
+            on_error=problems.retrying,
+            on_recovered=problems.clear,
+            expressions=config.reads_expressions,
+            view=self.views,
+            message=lambda: self.consents.notice,
+        )
+        self._opener = opener
+        self._losses_before = 0  # of the sources before this one
+        self._source = self.consents.first_source
+        self._capture, self._browser = self._make_capture(self._source, 0)
+        self._frames.subscribe(self._vision.frames.put)
+        self._frames.subscribe(self._composer.offer)
+        self._vision.seen.subscribe(self._composer.see)
+        self._vision.observations.subscribe(self._observed)
+        self.recorder = Recorder(
+            name, self.events, build_library(config), self.status, origin_ns=self._origin_ns
+        )
+
+    # -- life cycle: consumers start first and stop last ------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the threads and waits until the source is open.
+
+        Raises:
+            SourceError: the source cannot be opened; nothing is left running.
+        """
+        if self._inference is not None:
+            adjust = None if self._persons is None else self._persons.adjust
+            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
+        self._composer.worker.start()
+        self._vision.worker.start()
+        self._capture.start()
+        try:
+            self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._config.record:
+                self.recorder.start()
+        except IfddLiveError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops the threads; can be called twice."""
+        self.recorder.stop()
+        self._capture.stop()
+        self._vision.worker.stop()
+        self._composer.worker.stop()
+        if self._inference is not None:
+            self._inference.remove(self.name)
+        if self._persons is not None:
+            self._persons.stop()
+
+    # -- what the server uses ---------------------------------------------------------------------------
+
+    @property
+    def pictures(self) -> Fanout[Picture]:
+        """Finished pictures, published on the composer's thread."""
+        return self._composer.pictures
+
+    @property
+    def inspector(self) -> Inspector | None:
+        """Tells what ISSM does; None where no expressions are read."""
+        return self._inspector if self.views().expressions else None
+
+    @property
+    def persons(self) -> Persons | None:
+        """Takes calibrations and lessons; None where no expressions are read."""
+        return self._persons if self.views().expressions else None
+
+    @property
+    def accepts_push(self) -> bool:
+        """True while the source is the viewer's own browser."""
+        return self._source == "browser"
+
+    def push(self, image_rgb: ImageU8, t_ns: int) -> None:
+        """Hands over a picture of the viewer's camera; returns at once."""
+        self._browser.push(image_rgb, t_ns)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """What a viewer may choose: what was configured, the demo, the viewer's own browser, cameras."""
+        names = {"demo": "Demo clip", "browser": "My webcam (this browser)"}
+        names |= {device: f"Camera {device}" for device in cameras()}
+        configured = self._config.source
+        if configured != "auto" and configured not in names:
+            names = {configured: configured, **names}
+        return [{"source": text, "name": name} for text, name in names.items()]
+
+    def set_source(self, text: str) -> None:
+        """Changes the source; on failure the one before comes back.
+
+        Raises:
+            IfddLiveError: not one of `sources()`, or it cannot be opened.
+        """
+        known = [each["source"] for each in self.sources()]
+        if text not in known:
+            raise IfddLiveError(f"source: expected one of {', '.join(known)}, got {text!r}")
+        self.consents.check(text)
+        with self._lock:
+            before = self._source
+            try:
+                self._switch(text)
+            except IfddLiveError:
+                self._switch(before)
+                raise
+            self.consents.pending = False
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says of the stream; any thread, returns at once."""
+        t_ns = now_ns()
+        capture, inference = self._capture.status(), self._inference
+        if not self.views().expressions:
+            inference = None
+        engine = None if inference is None else inference.engine
+        return {
+            "source": {
+                "source": self._source,
+                "name": capture["source"],
+                "state": capture["state"],
+                "problem": capture["problem"],
+                "losses": capture["losses"],
+            },
+            "profile": self._config.profile,
+            "driver": None if self.driver is None else self.driver.status(),
+            "model": None
+            if engine is None
+            else {
+                "name": engine.spec.name,
+                "device": engine.device_name,
+                "trained": engine.spec.trained,
+                "labels": list(engine.spec.labels),
+                "window_s": self._config.window_seconds,
+                "frames": engine.spec.frames,
+            },
+            "keeps_up": True if inference is None else inference.keeps_up,
+            "rates": {
+                "capture_fps": round(capture["fps"], 1),
+                "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
+                "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
+                "prediction_hz": 0.0 if inference is None else round(inference.rate.per_s(t_ns), 1),
+                "prediction_hz_wanted_a_face": 0.0 if inference is None else round(inference.wanted_hz, 1),
+                "model_load": 0.0 if inference is None else round(inference.load, 2),
+            },
+            "drops": {
+                "source": capture["dropped"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            "latency_ms": {
+                "vision": self._vision.durations.summary(),
+                "inference": None if inference is None else inference.durations.summary(),
+                "paint": self._composer.durations.summary(),
+                "frame_to_picture": self._composer.ages.summary(),
+            },
+            "faces": self._faces,
+            "bystanders": self._bystanders,
+            "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
+            "view": self.views.state(),
+            "consent": self.consents.state(),
+        }
+
+    def measures(self) -> Measures:
+        """What `/metrics` says of the stream; any thread, returns at once."""
+        capture, inference = self._capture.status(), self._inference
+        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
+        if inference is not None:
+            durations["inference"] = inference.durations
+        return Measures(
+            durations=durations,
+            frame_age=self._composer.ages,
+            frames={
+                "capture": self._capture.next_seq,
+                "vision": self._vision.rate.count,
+                "picture": self._composer.rate.count,
+            },
+            dropped={
+                "source": capture["dropped"],
+                "unusable": capture["unusable"],
+                "vision": self._vision.frames.dropped,
+                "composer": self._composer.frames.dropped,
+            },
+            predictions=self._tally.predictions,
+            alerts=dict(self._tally.alerts),
+            faces=self._faces,
+            source_live=capture["state"] == "live",
+            source_losses=self._losses_before + capture["losses"],
+            model_load=0.0 if inference is None else inference.load,
+            keeps_up=inference is None or inference.keeps_up,
+        )
+
+    @property
+    def supervised(self) -> tuple[Supervised, ...]:
+        """The parts that a watchdog looks after."""
+        return (self._vision.worker, self._composer.worker)
+
+    @property
+    def ready(self) -> bool:
+        """True once a frame came through vision."""
+        return self._vision.rate.count > 0
+
+    @property
+    def description(self) -> str:
+        """The source in words, with the reason where the program chose it."""
+        capture = self._capture.status()
+        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
+
+    # -- wiring -----------------------------------------------------------------------------------------
+
+    def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
+        browser = PushSource()
+        closed = self.consents.waits and text == self._config.source
+        capture = Capture(
+            (lambda: WaitingSource(self.consents.camera))
+            if closed
+            else self._opener(text, self._config, browser),
+            self._frames,
+            name=f"capture-{self.name}",
+            first_seq=first_seq,
+            on_error=self._problems.note,
+        )
+        return capture, browser
+
+    def _agreed(self) -> None:
+        """Somebody told the purpose, and perhaps that the camera may open."""
+        if not self._consent.expressions and self.views().expressions:
+            self.views.silence()
+            if self._inference is not None:
+                self._inference.remove(self.name)
+            if self._persons is not None:
+                self._persons.forget()
+        with self._lock:
+            if self.consents.pending and self._consent.camera:
+                before, self.consents.pending = self._source, False
+                try:
+                    self._switch(self._config.source)
+                except IfddLiveError:
+                    self.consents.pending = True
+                    self._switch(before)
+                    raise
+
+    def _switch(self, text: str) -> None:
+        """Ends the present capture and starts one of another source; raises if that does not open."""
+        self._capture.stop()
+        self._losses_before += self._capture.status()["losses"]
+        self._vision.forget()
+        if self.driver is not None:
+            self.driver.restart()
+        if self._persons is not None:
+            self._persons.restart()
+        self._source = text
+        self._capture, self._browser = self._make_capture(text, self._capture.next_seq)
+        self._capture.start()
+        self._capture.wait_opened(OPEN_TIMEOUT_S)
+        say(log, "source_changed", f"source: {self.description}", stream=self.name)
+
+    def _observed(self, observation: Observation) -> None:
+        self._faces = len(observation.faces)
+        if self._persons is not None and self.views().expressions:
+            self._persons.observe(observation)
+        self._bystanders = 0 if observation.guard is None else len(observation.guard.hidden)
+        self._hints = tuple((face.face_id, face.quality.hints) for face in observation.faces)
+        if self.driver is not None:
+            self._composer.watch_driver(self.driver.observe(observation))
+        self._composer.observe(observation)
+        for event in face_events(observation, self._origin_ns):
+            self.events.publish(event)
+        if self._inference is not None:
+            self._inference.wake()
+
+    def _predicted(self, prediction: Prediction) -> None:
+        if not self.views().expressions:
+            return  # it was under way when the reading ended
+        self._composer.predict(prediction)
+        self.events.publish(prediction_event(prediction, self._origin_ns))
+
+    def _source_notice(self) -> str:
+        if self.consents.waits:
+            return "camera closed"
+        return SOURCE_NOTICES.get(self._capture.state, "")
+
+    def _notices(self) -> tuple[str, ...]:
+        broken = self._problems.names()
+        lines = []
+        if self._capture.state == "live" and (problem := self._capture.problem):
+            lines.append(problem)
+        if self._vision.worker.name in broken:
+            lines.append("face tracking failed, trying again")
+        if self._inference is not None and self._inference.worker.name in broken:
+            lines.append("expression model failed, trying again")
+        if self._inference is not None and not self._inference.engine.spec.trained:
+            lines.append("untrained weights")
+        return tuple(lines)
