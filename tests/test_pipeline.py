@@ -120,7 +120,7 @@ def test_demo_gives_pictures_and_predictions_and_stops_twice(
     status = application.streams["main"].status()
     assert status["source"]["state"] == "live"
     assert status["model"] == {
-        "name": "ifdd-stream", "device": "cpu", "trained": False, "window_s": 1.0,
+        "name": "ifdd-stream", "device": "cpu", "trained": False, "window_s": 1.0, "frames": 16,
         "labels": ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"],
     }  # fmt: skip
     assert status["faces"] == 1
