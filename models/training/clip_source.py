@@ -241,6 +241,46 @@ def chosen_folds(layout: Layout, folds: Sequence[str]) -> tuple[str, ...]:
     return tuple(folds) or layout.folds
 
 
+def read_folds(
+    layout: Layout,
+    root: Path,
+    folds: Sequence[str],
+    lists: Callable[[str], Mapping[str, Path]],
+    entries: Callable[[Path, str, str, str], Iterable[Entry]],
+    media: str,
+    label_map: Mapping[str, str] | None,
+) -> ClipSource:
+    """The clips of a data set that has lists for each fold; a fold with a list missing is left out and told.
+
+    Args:
+        layout: of the data set.
+        root: its folder.
+        folds: those asked for; none: all.
+        lists: the list of each part of a fold.
+        entries: reads a list: its path, its path for messages, fold and part.
+        media, label_map: see `collect`.
+
+    Raises:
+        ModelError: an unknown fold, or no fold with all its lists.
+    """
+    found: list[Entry] = []
+    problems: list[Problem] = []
+    read = []
+    for fold in chosen_folds(layout, folds):
+        paths = lists(fold)
+        absent = [path for path in paths.values() if not path.is_file()]
+        if absent:
+            where = absent[0].relative_to(root).as_posix()
+            problems.append(Problem(where, f"no such file: fold {fold} is left out"))
+            continue
+        read.append(fold)
+        for part, path in paths.items():
+            found += entries(path, path.relative_to(root).as_posix(), fold, part)
+    if not read:
+        raise ModelError(f"{root}: expected a list, got none: {problems[0]}")
+    return collect(layout, root, found, read, problems, media, label_map)
+
+
 def first_folder(root: Path, names: Sequence[str]) -> Path:
     """The first of some folders that is there.
 

@@ -22,10 +22,8 @@ from models.training.clip_source import (
     ClipSource,
     Entry,
     Layout,
-    Problem,
-    chosen_folds,
-    collect,
     first_folder,
+    read_folds,
     read_lines,
 )
 
@@ -73,22 +71,15 @@ def read_dfew(
 ) -> ClipSource:
     """The clips of some folds (none named: all five); see `clip_source.collect`."""
     lists = first_folder(root, LISTS)
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    read = []
-    for fold in chosen_folds(LAYOUT, folds):
-        paths = {part: first_folder(lists, names) / f"set_{fold}.csv" for part, names in PARTS.items()}
-        absent = [path for path in paths.values() if not path.is_file()]
-        if absent:
-            where = absent[0].relative_to(root).as_posix()
-            problems.append(Problem(where, f"no such file: fold {fold} is left out"))
-            continue
-        read.append(fold)
-        for part, path in paths.items():
-            entries += _entries(path, path.relative_to(root).as_posix(), fold, part)
-    if not read:
-        raise ModelError(f"{root}: expected a list, got none: {problems[0]}")
-    return collect(LAYOUT, root, entries, read, problems, media, label_map)
+    return read_folds(
+        LAYOUT,
+        root,
+        folds,
+        lambda fold: {part: first_folder(lists, names) / f"set_{fold}.csv" for part, names in PARTS.items()},
+        _entries,
+        media,
+        label_map,
+    )
 
 
 def _entries(path: Path, where: str, fold: str, part: str) -> Iterator[Entry]:

@@ -32,10 +32,8 @@ from models.training.clip_source import (
     ClipSource,
     Entry,
     Layout,
-    Problem,
-    chosen_folds,
-    collect,
     first_folder,
+    read_folds,
     read_lines,
 )
 
@@ -80,22 +78,15 @@ def read_mafw(
 ) -> ClipSource:
     """The clips of some folds (none named: all five); see `clip_source.collect`."""
     lists = first_folder(root, LISTS)
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    read = []
-    for fold in chosen_folds(LAYOUT, folds):
-        paths = {part: lists / f"set_{fold}" / f"{part}.txt" for part in ("train", "test")}
-        absent = [path for path in paths.values() if not path.is_file()]
-        if absent:
-            where = absent[0].relative_to(root).as_posix()
-            problems.append(Problem(where, f"no such file: fold {fold} is left out"))
-            continue
-        read.append(fold)
-        for part, path in paths.items():
-            entries += _entries(path, path.relative_to(root).as_posix(), fold, part)
-    if not read:
-        raise ModelError(f"{root}: expected a list, got none: {problems[0]}")
-    return collect(LAYOUT, root, entries, read, problems, media, label_map)
+    return read_folds(
+        LAYOUT,
+        root,
+        folds,
+        lambda fold: {part: lists / f"set_{fold}" / f"{part}.txt" for part in ("train", "test")},
+        _entries,
+        media,
+        label_map,
+    )
 
 
 def _entries(path: Path, where: str, fold: str, part: str) -> Iterator[Entry]:
