@@ -44,7 +44,7 @@ LONG = {
     ),
     "ifdd-mvit-xs": (
         *("mixing.probability=0.0", "optimisation.batch=8", "optimisation.warm_up=3"),
-        *("optimisation.warm_to=0.0", "optimisation.epochs=15", "optimisation.peak=1e-4"),
+        *("optimisation.warm_to=0.0", "optimisation.epochs=20", "optimisation.peak=1e-4"),
     ),
 }
 
@@ -93,21 +93,23 @@ def test_a_recipe_learns_two_easy_classes(
     overfit(f"{model}-sane", QUICK[model], cache, tmp_path / "out", capsys)
 
 
-# random weights, unnormalised pictures and no residual around the refinement's MLP: still at chance after 30
-# epochs of 24 clips at 32 pixels, with rates of 1e-4 and 1e-3
-UNLEARNT = pytest.mark.xfail(strict=True, reason="the released reading does not learn from 24 small clips")
+# as released its pictures stay in 0..1, with which random weights are still at chance after 30 epochs of 24
+# clips at 32 pixels, whatever the rate; centred they learn, with all other quirks of the reading
+CENTRED = {
+    "ifdd-mvit-xs-published": (
+        *("model.overrides.mean=[0.45, 0.45, 0.45]", "model.overrides.std=[0.225, 0.225, 0.225]"),
+    )
+}
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(each, marks=UNLEARNT) if each == "ifdd-mvit-xs-published" else each for each in NAMES],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_learns_two_easy_classes(
     name: str, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    overfit(name, LONG[name.rpartition("-")[0]], cache, tmp_path / "out", capsys)
+    changes = (*LONG[name.rpartition("-")[0]], *CENTRED.get(name, ()))
+    overfit(name, changes, cache, tmp_path / "out", capsys)
 
 
 @pytest.mark.timeout(600)
