@@ -24,11 +24,14 @@ from realtime.inference.stage import InferenceStage
 from realtime.inference.thread import Inference
 from realtime.logs import say
 from realtime.problems import Problems
+from realtime.remote.engine import RemoteEngine
 from realtime.session.mqtt import MqttLink
 from realtime.stream import OpenerMaker, Stream, make_opener
 from realtime.supervise import Watchdog
 
 log = logging.getLogger(__name__)
+
+STOP_RAY_S = 10.0  # time for replicas to be taken out of a cluster, and for one of this machine to end
 
 
 class Application:
@@ -51,7 +54,7 @@ class Application:
         self._problems = Problems()
         self._inference: Inference | None = None
         if config.reads_expressions:
-            engine = engine or build_engine(config)
+            engine = engine or build_engine(config, self._problems)
             self._inference = Inference(
                 engine,
                 build_inference(config, engine),
@@ -59,10 +62,15 @@ class Application:
                 on_recovered=self._problems.clear,
                 rebuild=lambda: self._rebuild(config),
             )
+        self._remote = engine if isinstance(engine, RemoteEngine) else None
+        if self._remote is not None and self._inference is not None:
+            self._remote.link.wake = self._inference.wake
         main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
         self._streams = {"main": main}
         parts = [part for stream in self._streams.values() for part in stream.supervised]
         self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
+        if self._remote is not None:
+            self._watchdog.add(self._remote.link.worker)
         self._mqtt: MqttLink | None = None
         if config.mqtt and main.driver is not None:
             self._mqtt = MqttLink(
@@ -84,6 +92,8 @@ class Application:
             self._inference.worker.start()
         if self._mqtt is not None:
             self._mqtt.start()
+        if self._remote is not None:
+            self._remote.link.worker.start()
         self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
@@ -101,6 +111,8 @@ class Application:
             self._mqtt.stop()
         if self._inference is not None:
             self._inference.worker.stop()
+        if self._remote is not None:
+            self._remote.link.worker.stop(STOP_RAY_S)
 
     def health(self) -> dict[str, Any]:
         """What works and what does not; see Problems.report."""
@@ -112,8 +124,15 @@ class Application:
         return dict(self._problems.failures)
 
     def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
-        engine = build_engine(config)
+        if self._remote is not None:  # what may be broken is in other processes, which the link looks after
+            self._remote.forget()
+        engine = self._remote or build_engine(config)
         return engine, build_inference(config, engine)
+
+    @property
+    def windows_dropped(self) -> dict[str, int]:
+        """Windows that were not read, by reason; only Ray drops any."""
+        return {} if self._remote is None else dict(self._remote.dropped)
 
     def ready(self) -> bool:
         """True once every stream has seen a frame."""
@@ -126,6 +145,7 @@ class Application:
             "health": self.health(),
             "windows": 0 if engine is None else engine.windows,
             "crops_encoded": 0 if engine is None else engine.encoded,
+            "ray": None if self._remote is None else self._remote.status(),
             "mqtt": None if self._mqtt is None else self._mqtt.status(),
         }
 

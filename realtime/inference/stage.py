@@ -38,10 +38,11 @@ class Feed:
 class _FaceState:
     smoother: Smoother
     grid_ns: int | None = None  # last grid point that was predicted
+    asked_ns: int | None = None  # last grid point that was predicted or is being read
 
 
 class InferenceStage:
-    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`."""
+    """Has the due windows of all faces of all streams read in one batch. One thread calls `step`."""
 
     def __init__(
         self,
@@ -83,32 +84,41 @@ class InferenceStage:
             wanted: asked when the model has answered; False: nothing is published.
         """
         requests: list[Request] = []
-        owners: list[Feed] = []
+        owners: dict[Hashable, Feed] = {}
         ahead: list[Ahead] = []
         alive: set[Hashable] = set()
         for feed in feeds:
             for ring in feed.rings():
                 key = (feed.name, ring.face_id)
                 alive.add(key)
+                owners[key] = feed
                 state = self._faces.get(key)
-                last_ns = state.grid_ns if state else None
+                last_ns = state.asked_ns if state else None
                 window = ring.window(None if last_ns is None else last_ns + self._due_ns - 1)
                 if window is not None:
                     requests.append(Request(key, window, ring))
-                    owners.append(feed)
                 elif (serial := ring.newest_choice()) is not None:
                     ahead.append((key, ring, serial))  # now, and not in a burst when the hop is over
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
         self._engine.retain(alive)
+        for request in requests:
+            self._face(request.key).asked_ns = request.window.grid_ns
         published = 0
-        readings = self._engine.read(requests, ahead)
+        answers = self._engine.answers(requests, ahead)
         if not wanted():
             return 0
-        for request, feed, reading in zip(requests, owners, readings, strict=True):
-            prediction = None if reading is None else self._predict(request, reading, feed)
+        for request, reading in answers:
+            owner = owners.get(request.key)
+            if owner is None:  # the face has gone meanwhile
+                continue
+            prediction = None if reading is None else self._predict(request, reading, owner)
             if prediction is not None:
-                feed.publish(prediction)
+                owner.publish(prediction)
                 published += 1
+            else:
+                state = self._face(request.key)
+                if state.asked_ns == request.window.grid_ns:
+                    state.asked_ns = state.grid_ns  # so that the newest window is asked for next
         return published
 
     def inspect(self, feeds: tuple[Feed, ...], name: str, face_id: int) -> tuple[int, Details] | None:
@@ -125,13 +135,18 @@ class InferenceStage:
                 return None if details is None else (int(window.t_ns[-1]), details)
         return None
 
+    def _face(self, key: Hashable) -> _FaceState:
+        if key not in self._faces:
+            self._faces[key] = _FaceState(self._make_smoother(self._engine.spec.labels))
+        return self._faces[key]
+
     def _predict(self, request: Request, reading: Reading, feed: Feed) -> Prediction | None:
         labels, window = self._engine.spec.labels, request.window
         thumbnails = request.ring.read_thumbnails(window.serials)
         meshes = request.ring.read_landmarks(window.serials)
         if thumbnails is None or meshes is None:
             return None
-        state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
+        state = self._face(request.key)
         # a window that begins after the last one's end follows a gap, not a delay
         if (
             state.grid_ns is not None

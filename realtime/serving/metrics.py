@@ -30,6 +30,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTERS = {
     "ifdd_frames": ("Frames that a stage has finished", ("stream", "stage")),
     "ifdd_frames_dropped": ("Frames and pictures left out, by what left them out", ("stream", "reason")),
+    "ifdd_windows_dropped": ("Windows that Ray did not read in time, by why", ("reason",)),
     "ifdd_predictions": ("Predictions published", ("stream",)),
     "ifdd_alerts": ("Alerts of the driver profile that began, by rule", ("stream", "reason")),
     "ifdd_results_sent": ("Results sent to viewers over data channels", ("stream",)),
@@ -134,6 +135,8 @@ class Snapshot(Collector):
             self._add("ifdd_part_failing", 1, part)
         for part, count in getattr(context.served, "failures", {}).items():
             self._add("ifdd_part_failures", count, part)
+        for reason, count in getattr(context.served, "windows_dropped", {}).items():
+            self._add("ifdd_windows_dropped", count, reason)
         self._add("ifdd_healthy", health["ok"])
         self._add("ifdd_ready", context.served.ready())
         self._add("ifdd_event_readers", len(context.event_streams))
