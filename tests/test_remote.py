@@ -27,6 +27,7 @@ from realtime.remote.engine import REPLICAS, RemoteEngine
 from realtime.remote.link import Link, marked
 from realtime.remote.messages import Answered, Dropped, Read
 from realtime.remote.settings import RaySettings
+from tests.slow_reader import VARIABLE
 from tests.small_models import small
 from tests.test_engine import filled_ring, push, request
 
@@ -50,7 +51,6 @@ class Cluster:
         chosen = RaySettings(
             weights=str(weights),
             fingerprint=fingerprint(self.model),
-            precision=str(self.delay_s),
             replicas=2,
             cpus=0.5,
             batch=2,
@@ -146,7 +146,10 @@ def address(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder / "delay"))
+        made = Cluster(folder)
     home, processes = made.home, marked(made.home)
     yield made
     assert made.link.worker.stop(30)
