@@ -30,7 +30,7 @@ def table(found: dict[str, Any]) -> str:
         if part in found:
             rows += [("", ""), (title.upper(), "")]
             rows += _viewers(found[part])
-    for part in ("start", "model", "ratios"):
+    for part in ("start", "model", "ray", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]
             rows += _plain(found[part])
