@@ -19,6 +19,7 @@ overrides = {{ encoder = "resnet-narrow", width = 32, heads = 2, frames = 4, siz
 [data]
 main = "{main}"
 shapes = "{shapes}"
+public_shapes = "{shapes}"
 versions = 1
 [stills]
 epochs = 2
@@ -30,6 +31,13 @@ strength = 0.1
 epochs = 2
 batch = 16
 peak = 3e-3
+average = 0.5
+strength = 0.1
+[whole]
+epochs = 2
+batch = 16
+round_clips = 32
+peak = 1e-3
 average = 0.5
 strength = 0.1
 """
@@ -70,6 +78,10 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     before = (run / "out/stills.pt").read_bytes()
     assert train.main(arguments) == 0
     assert (run / "out/stills.pt").read_bytes() == before
+    with (run / "out/whole.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["round"] for row in rows] == ["1", "2"]
+    assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
     weights = run / "out/ifdd-stream.safetensors"
     spec = models.read_spec(weights)
     assert spec.trained

@@ -22,7 +22,8 @@ from models.ifdd.lifting import Lifting
 from models.ifdd.streaming import IfddStream
 from models.registry import create_model
 from models.training.augment import Random
-from models.training.evaluate import CLIP_SEED, clips_of
+from models.training.clips import CLIP_SEED
+from models.training.evaluate import clips_of
 from models.training.features import Encoded
 from models.training.metrics import score
 from models.training.prepared import load_prepared

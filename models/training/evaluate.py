@@ -28,6 +28,7 @@ from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS
 from models.training import shapes
 from models.training.augment import Random
+from models.training.clips import CLIP_SEED, LEFT_OVER
 from models.training.evaluate_clips import Reading, evaluate_clips
 from models.training.features import Encoded, encode_clips, encode_stills
 from models.training.figures import draw_confusion
@@ -39,7 +40,6 @@ from realtime.values import CROP_SIDE
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
 DEFAULT = "ifdd-stream"
-CLIP_SEED = 20
 
 
 def find_weights(name: str) -> Path:
@@ -90,7 +90,7 @@ def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") 
         levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
     random = Random(seed, next(model.parameters()).device)
     return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
-                        strength=0.4)  # fmt: skip
+                        strength=LEFT_OVER)  # fmt: skip
 
 
 @contextlib.contextmanager
