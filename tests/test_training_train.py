@@ -103,6 +103,17 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     assert printed["ms_per_frame"] > 0
     assert printed["no_face"] == 0
 
+    answers = {}
+    for form in ("clips", "frame"):
+        arguments = ["--weights", str(weights), "--data", f"prepared:{run / 'main.npz'}", "--as", form]
+        code = evaluate.main([*arguments, "--shapes", str(run / "shapes.npz")])
+        answers[form] = json.loads(capsys.readouterr().out)
+        assert code == 0
+        assert answers[form]["count"] == 14  # those that are drawn
+    assert (
+        answers["frame"]["ece_before"] != answers["clips"]["ece_before"]
+    )  # another reading of the same clips
+
 
 def test_a_wrong_configuration_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.toml").write_text("sead = 1\n")
