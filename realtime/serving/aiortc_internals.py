@@ -26,6 +26,8 @@ from aiortc.rtp import (
     pack_header_extensions,
     unpack_header_extensions,
 )
+from OpenSSL import SSL
+from OpenSSL._util import lib as tls
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,9 @@ PLAY_AT_ONCE = b"\x00\x00\x00"
 
 # About a second of a sender at 10 Mbit/s.
 MAX_WAITING_DATAGRAMS = 1024
+
+# OpenSSL's own for DTLS, and P-224 after them
+DTLS_CURVES = b"X25519:P-256:P-384:P-521:P-224"
 
 _MAP = "_RTCRtpSender__rtp_header_extensions_map"
 
@@ -80,6 +85,14 @@ def send_playout_delay(transceiver: RTCRtpTransceiver, offer: sdp.SessionDescrip
     getattr(transceiver.sender, _MAP)  # AttributeError here, not silence, where aiortc has changed
     setattr(transceiver.sender, _MAP, PlayoutDelayMap(extension.id))
     return True
+
+
+def offer_playout_delay(offer: str) -> str:
+    """The offer of ours with the playout delay in its video section; aiortc has no list to add it to."""
+    parsed = sdp.SessionDescription.parse(offer)
+    used = {each.id for media in parsed.media for each in media.rtp.headerExtensions}
+    line = f"a=extmap:{min(set(range(1, 15)) - used)} {PLAYOUT_DELAY_URI}\r\n"
+    return re.sub(r"(?m)^m=video [^\n]*\n(c=[^\n]*\n)?", lambda found: found.group() + line, offer, count=1)
 
 
 def watch_sender(
@@ -144,20 +157,20 @@ def common_video_codecs(media: sdp.MediaDescription) -> set[str]:
     return {each.name for each in find_common_codecs(CODECS["video"], media.rtp.codecs)}
 
 
-def parse_offer(text: str) -> sdp.SessionDescription:
-    """The offer as aiortc reads it.
+def parse_offer(text: str, kind: str = "offer") -> sdp.SessionDescription:
+    """The offer, or the answer where `kind` says so, as aiortc reads it.
 
     Raises:
         ValueError: the text is not a session description; one clear line.
     """
     if not text.startswith("v=0"):
-        raise ValueError(f"expected an SDP offer beginning with v=0, got {text[:20]!r}")
+        raise ValueError(f"expected an SDP {kind} beginning with v=0, got {text[:20]!r}")
     try:
-        offer = sdp.SessionDescription.parse(text)
+        parsed = sdp.SessionDescription.parse(text)
     except Exception as error:  # aiortc's parser lets any error of its own through
-        raise ValueError(f"expected an SDP offer, got one that does not parse ({error})") from error
-    offer.type = "offer"
-    return offer
+        raise ValueError(f"expected an SDP {kind}, got one that does not parse ({error})") from error
+    parsed.type = kind
+    return parsed
 
 
 def ice_connections(connection: RTCPeerConnection) -> list[Connection]:
@@ -214,6 +227,26 @@ def _doorkeeper(
             log.debug("datagram from outside dropped: %r", error)
 
     return hear
+
+
+def accept_p224(connection: RTCPeerConnection) -> None:
+    """Lets the other side's DTLS certificate be of the curve P-224, which OpenSSL does not offer by itself.
+
+    FFmpeg's WHIP muxer makes such ones where it was built with GnuTLS, as PyAV's and Debian's are. To be
+    called before the connection is made.
+    """
+    for certificate in vars(connection)["_RTCPeerConnection__certificates"]:
+        vars(certificate)["_create_ssl_context"] = _context_maker(certificate._create_ssl_context)
+
+
+def _context_maker(make: Callable[..., SSL.Context]) -> Callable[..., SSL.Context]:
+    def make_and_widen(**arguments: Any) -> SSL.Context:
+        context = make(**arguments)
+        if tls.SSL_CTX_set1_curves_list(context._context, DTLS_CURVES) != 1:
+            log.warning("DTLS: the curves %s cannot be set; some senders cannot connect", DTLS_CURVES)
+        return context
+
+    return make_and_widen
 
 
 def with_message_limit(answer: str, limit: int) -> str:
