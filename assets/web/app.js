@@ -184,7 +184,10 @@ function showStatus() {
     tellPurpose(document.querySelector(".purpose"), status.consent);
   }
   issm.offer(model?.frames ?? null, Boolean(view && model));
-  published.show(status?.publish ?? null);
+  if (status) {
+    published.show(status.publish ?? null);
+    show(get("stays"), status.published_to?.length === 0);
+  }
   showNobody();
   offerTabs();
   showPills();

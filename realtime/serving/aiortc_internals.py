@@ -26,8 +26,6 @@ from aiortc.rtp import (
     pack_header_extensions,
     unpack_header_extensions,
 )
-from OpenSSL import SSL
-from OpenSSL._util import lib as tls
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +37,6 @@ PLAY_AT_ONCE = b"\x00\x00\x00"
 
 # About a second of a sender at 10 Mbit/s.
 MAX_WAITING_DATAGRAMS = 1024
-
-# OpenSSL's own for DTLS, and P-224 after them
-DTLS_CURVES = b"X25519:P-256:P-384:P-521:P-224"
 
 _MAP = "_RTCRtpSender__rtp_header_extensions_map"
 
@@ -227,26 +222,6 @@ def _doorkeeper(
             log.debug("datagram from outside dropped: %r", error)
 
     return hear
-
-
-def accept_p224(connection: RTCPeerConnection) -> None:
-    """Lets the other side's DTLS certificate be of the curve P-224, which OpenSSL does not offer by itself.
-
-    FFmpeg's WHIP muxer makes such ones where it was built with GnuTLS, as PyAV's and Debian's are. To be
-    called before the connection is made.
-    """
-    for certificate in vars(connection)["_RTCPeerConnection__certificates"]:
-        vars(certificate)["_create_ssl_context"] = _context_maker(certificate._create_ssl_context)
-
-
-def _context_maker(make: Callable[..., SSL.Context]) -> Callable[..., SSL.Context]:
-    def make_and_widen(**arguments: Any) -> SSL.Context:
-        context = make(**arguments)
-        if tls.SSL_CTX_set1_curves_list(context._context, DTLS_CURVES) != 1:
-            log.warning("DTLS: the curves %s cannot be set; some senders cannot connect", DTLS_CURVES)
-        return context
-
-    return make_and_widen
 
 
 def with_message_limit(answer: str, limit: int) -> str:

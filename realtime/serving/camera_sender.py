@@ -57,7 +57,6 @@ class CameraSender:
         self._stream, self._offer = stream, offer
         self._limits, self._where = limits, where or media("127.0.0.1")
         self._connection = new_connection()
-        internals.accept_p224(self._connection)
         self.trickle = Trickle(self._connection, offer.parsed, limits.candidates)
         self._violation: str | None = None
         self._slot: Slot[tuple[av.VideoFrame, int]] = Slot()

@@ -3,7 +3,8 @@
 const en = {
   "language.switch": "DE: Deutsch",
   "tagline": "Dynamic facial expression, frame by frame",
-  "footer": "A facial expression is not a feeling. Not for use on employees or pupils. Nothing leaves this server.",
+  "footer": "A facial expression is not a feeling. Not for use on employees or pupils.",
+  "footer.stays": "Nothing leaves this server.",
   "unknown": "–",
 
   "state.stopped": "Stopped",
@@ -298,7 +299,8 @@ const en = {
 const de = {
   "language.switch": "EN: English",
   "tagline": "Bewegte Gesichtsausdrücke, Bild für Bild",
-  "footer": "Ein Gesichtsausdruck ist kein Gefühl. Nicht für Beschäftigte oder Lernende. Nichts verlässt diesen Server.",
+  "footer": "Ein Gesichtsausdruck ist kein Gefühl. Nicht für Beschäftigte oder Lernende.",
+  "footer.stays": "Nichts verlässt diesen Server.",
   "unknown": "–",
 
   "state.stopped": "Angehalten",
