@@ -81,7 +81,7 @@ class Stream:
             opener: gives what opens a source by its text.
             consent: the process's; None: one of its own.
         """
-        self.name = name
+        self.name, self.config = name, config
         self.views = ViewControl(build_view(config))
         self._consent = consent or Consent(config)
         self.consents = CameraGate(self._consent, config.source, self._agreed)
