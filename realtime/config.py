@@ -45,8 +45,9 @@ class Config:
     source: str = setting(
         "auto",
         "camera number, device, file, rtsp:// or http:// address, 'browser', "
-        "'demo', or 'auto': the first camera that opens, else the demo clip",
+        "'demo', or 'auto': the first camera that opens, else the demo clip; given again: one more stream",
     )
+    streams: str = setting("", "TOML file with several streams, a [[stream]] table each: name, source, more")
     loop: bool = setting(False, "start a video file again when it ends")
     width: int = setting(640, "camera width asked for, pixels", low=64, high=7680)
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)

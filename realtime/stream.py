@@ -23,7 +23,7 @@ from realtime.capture.thread import Capture
 from realtime.capture.waiting import WaitingSource
 from realtime.clock import now_ns
 from realtime.config import Config
-from realtime.consent import CameraGate, Consent
+from realtime.consent import CameraGate, Consent, shown
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.stage import Feed
@@ -70,6 +70,9 @@ class Stream:
         problems: Problems,
         opener: OpenerMaker = make_opener,
         consent: Consent | None = None,
+        *,
+        on_opened: Callable[[Exception | None], None] | None = None,
+        origin_ns: int | None = None,
     ) -> None:
         """Makes the stream without starting it.
 
@@ -79,11 +82,15 @@ class Stream:
             inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
-            consent: the process's; None: one of its own.
+            consent: what was agreed; None: nothing.
+            on_opened: given to one of several: a source that cannot be opened at the start is tried again
+                and again. Told once, on the capture thread, what became of the first try.
+            origin_ns: the time that counts as t = 0; None: now.
         """
-        self.name = name
+        self.name, self.config = name, config
         self.views = ViewControl(build_view(config))
         self._consent = consent or Consent(config)
+        self._consent.purposes.subscribe(self._silence)
         self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
         self._tally = Tally()
@@ -91,7 +98,8 @@ class Stream:
         self._config = config
         self._inference = inference
         self._problems = problems
-        self._origin_ns = now_ns()
+        self._origin_ns = now_ns() if origin_ns is None else origin_ns
+        self._on_opened = on_opened
         self._lock = threading.Lock()  # one change of source at a time
         self._faces = self._bystanders = 0
         self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
@@ -127,7 +135,7 @@ class Stream:
         self._opener = opener
         self._losses_before = 0  # of the sources before this one
         self._source = self.consents.first_source
-        self._capture, self._browser = self._make_capture(self._source, 0)
+        self._capture, self._browser = self._make_capture(self._source, 0, on_opened)
         self._frames.subscribe(self._vision.frames.put)
         self._frames.subscribe(self._composer.offer)
         self._vision.seen.subscribe(self._composer.see)
@@ -139,7 +147,7 @@ class Stream:
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
     def start(self) -> None:
-        """Starts the threads and waits until the source is open.
+        """Starts the threads and waits until the source is open, unless it is one of several.
 
         Raises:
             SourceError: the source cannot be opened; nothing is left running.
@@ -151,7 +159,8 @@ class Stream:
         self._vision.worker.start()
         self._capture.start()
         try:
-            self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._on_opened is None:
+                self._capture.wait_opened(OPEN_TIMEOUT_S)
             if self._config.record:
                 self.recorder.start()
         except IfddLiveError:
@@ -320,11 +329,17 @@ class Stream:
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
         capture = self._capture.status()
-        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
+        line = self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
+        if self._on_opened is None:
+            return line
+        later = {"opening": ", not open yet", "lost": f", lost: {capture['problem']}"}
+        return f"stream {self.name}: {line}{later.get(capture['state'], '')}"
 
     # -- wiring -----------------------------------------------------------------------------------------
 
-    def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
+    def _make_capture(
+        self, text: str, first_seq: int, on_opened: Callable[[Exception | None], None] | None = None
+    ) -> tuple[Capture, PushSource]:
         browser = PushSource()
         closed = self.consents.waits and text == self._config.source
         capture = Capture(
@@ -335,17 +350,14 @@ class Stream:
             name=f"capture-{self.name}",
             first_seq=first_seq,
             on_error=self._problems.note,
+            about=shown(text),
+            stream=self.name,
+            on_opened=on_opened,
         )
         return capture, browser
 
     def _agreed(self) -> None:
         """Somebody told the purpose, and perhaps that the camera may open."""
-        if not self._consent.expressions and self.views().expressions:
-            self.views.silence()
-            if self._inference is not None:
-                self._inference.remove(self.name)
-            if self._persons is not None:
-                self._persons.forget()
         with self._lock:
             if self.consents.pending and self._consent.camera:
                 before, self.consents.pending = self._source, False
@@ -355,6 +367,14 @@ class Stream:
                     self.consents.pending = True
                     self._switch(before)
                     raise
+
+    def _silence(self) -> None:
+        """Somebody, perhaps of another stream, told a purpose that allows no expressions to be read."""
+        self.views.silence()
+        if self._inference is not None:
+            self._inference.remove(self.name)
+        if self._persons is not None:
+            self._persons.forget()
 
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
