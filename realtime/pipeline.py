@@ -27,7 +27,6 @@ from realtime.inference.thread import Inference
 from realtime.logs import say
 from realtime.openings import Openings
 from realtime.problems import Problems
-from realtime.session.mqtt import MqttLink
 from realtime.stream import OpenerMaker, Stream, make_opener
 from realtime.supervise import Watchdog
 
@@ -94,12 +93,6 @@ class Application:
                 raise type(error)(f"stream {name}: {error}") from None
         parts = [part for stream in self._streams.values() for part in stream.supervised]
         self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
-        self._mqtt: MqttLink | None = None
-        main = next(iter(self._streams.values()))
-        if config.mqtt and main.driver is not None:
-            self._mqtt = MqttLink(
-                config.mqtt, main.events, main.driver.set_speed, on_error=self._problems.note
-            )
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -114,8 +107,6 @@ class Application:
         """
         if self._inference is not None:
             self._inference.worker.start()
-        if self._mqtt is not None:
-            self._mqtt.start()
         self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
@@ -131,8 +122,6 @@ class Application:
         self._watchdog.worker.stop()
         for stream in self._streams.values():
             stream.stop()
-        if self._mqtt is not None:
-            self._mqtt.stop()
         if self._inference is not None:
             self._inference.worker.stop()
 
@@ -149,9 +138,19 @@ class Application:
         engine = build_engine(config)
         return engine, build_inference(config, engine)
 
+    @property
+    def part_streams(self) -> dict[str, str]:
+        """The stream of each part that has failed since the start; not of the process's own parts."""
+        return dict(self._problems.owners)
+
     def ready(self) -> bool:
-        """True once every stream has seen a frame."""
-        return all(stream.ready for stream in self._streams.values())
+        """True once every stream has seen a frame; of several, those whose source gives none do not count."""
+        seen = [stream.ready for stream in self._streams.values()]
+        if len(seen) < 2:
+            return all(seen)
+        return any(seen) and all(
+            ready or stream.sourceless for ready, stream in zip(seen, self._streams.values(), strict=True)
+        )
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the whole process."""
@@ -160,7 +159,6 @@ class Application:
             "health": self.health(),
             "windows": 0 if engine is None else engine.windows,
             "crops_encoded": 0 if engine is None else engine.encoded,
-            "mqtt": None if self._mqtt is None else self._mqtt.status(),
         }
 
 

@@ -12,6 +12,7 @@ from realtime.build import (
     build_landmarker,
     build_library,
     build_persons,
+    build_rhythm,
     build_view,
     build_vision,
 )
@@ -35,11 +36,14 @@ from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
+from realtime.session.mqtt import MqttLink
 from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
+from realtime.stream_report import Report
 from realtime.supervise import Supervised
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.view import ViewControl
+from realtime.vision.ring import CropRing
 from realtime.vision.thread import Vision
 
 log = logging.getLogger(__name__)
@@ -97,7 +101,7 @@ class Stream:
         self.events.subscribe(self._tally.count)
         self._config = config
         self._inference = inference
-        self._problems = problems
+        self._problems = problems.of(name)
         self._origin_ns = now_ns() if origin_ns is None else origin_ns
         self._on_opened = on_opened
         self._lock = threading.Lock()  # one change of source at a time
@@ -106,32 +110,49 @@ class Stream:
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
         self._persons: Persons | None = None
+        self._feed: Feed | None = None
         if inference is not None:
+            rhythm = build_rhythm(config, inference.engine)
             self._persons = build_persons(
-                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+                config, inference.engine, rhythm.wanted_hz, name, on_error=self._problems.note
+            )
+            self._feed = Feed(
+                name, self._rings, self._predicted, self._persons.adjust, rhythm=rhythm, told=self._fed
             )
         self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
-            self.driver = build_driver(config, self.events.publish, self._origin_ns)
+            self.driver = build_driver(config, self._tell, self._origin_ns)
+        self._mqtt: MqttLink | None = None
+        if config.mqtt and self.driver is not None:
+            self._mqtt = MqttLink(
+                config.mqtt,
+                self.events,
+                self.driver.set_speed,
+                stream="" if on_opened is None else name,
+                on_error=self._problems.note,
+            )
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
             lambda landmarker: build_vision(config, engine, landmarker, self.views),
-            on_error=problems.retrying,
-            on_recovered=problems.clear,
+            on_error=self._problems.retrying,
+            on_recovered=self._problems.clear,
+            stream=name,
         )
         self._composer = Composer(
             f"composer-{name}",
             blank_wh=(config.width, config.height),
             source_notice=self._source_notice,
             notices=self._notices,
-            on_error=problems.retrying,
-            on_recovered=problems.clear,
+            on_error=self._problems.retrying,
+            on_recovered=self._problems.clear,
             expressions=config.reads_expressions,
             view=self.views,
             message=lambda: self.consents.notice,
+            stream=name,
         )
+        self._report = Report(config, self._vision, self._composer, inference, self._feed, self._tally)
         self._opener = opener
         self._losses_before = 0  # of the sources before this one
         self._source = self.consents.first_source
@@ -152,9 +173,10 @@ class Stream:
         Raises:
             SourceError: the source cannot be opened; nothing is left running.
         """
-        if self._inference is not None:
-            adjust = None if self._persons is None else self._persons.adjust
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
+        if self._inference is not None and self._feed is not None:
+            self._inference.add(self._feed)
+        if self._mqtt is not None:
+            self._mqtt.start()
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
@@ -177,6 +199,8 @@ class Stream:
             self._inference.remove(self.name)
         if self._persons is not None:
             self._persons.stop()
+        if self._mqtt is not None:
+            self._mqtt.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -234,11 +258,7 @@ class Stream:
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
-        t_ns = now_ns()
-        capture, inference = self._capture.status(), self._inference
-        if not self.views().expressions:
-            inference = None
-        engine = None if inference is None else inference.engine
+        capture = self._capture.status()
         return {
             "source": {
                 "source": self._source,
@@ -249,36 +269,8 @@ class Stream:
             },
             "profile": self._config.profile,
             "driver": None if self.driver is None else self.driver.status(),
-            "model": None
-            if engine is None
-            else {
-                "name": engine.spec.name,
-                "device": engine.device_name,
-                "trained": engine.spec.trained,
-                "labels": list(engine.spec.labels),
-                "window_s": self._config.window_seconds,
-                "frames": engine.spec.frames,
-            },
-            "keeps_up": True if inference is None else inference.keeps_up,
-            "rates": {
-                "capture_fps": round(capture["fps"], 1),
-                "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
-                "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
-                "prediction_hz": 0.0 if inference is None else round(inference.rate.per_s(t_ns), 1),
-                "prediction_hz_wanted_a_face": 0.0 if inference is None else round(inference.wanted_hz, 1),
-                "model_load": 0.0 if inference is None else round(inference.load, 2),
-            },
-            "drops": {
-                "source": capture["dropped"],
-                "vision": self._vision.frames.dropped,
-                "composer": self._composer.frames.dropped,
-            },
-            "latency_ms": {
-                "vision": self._vision.durations.summary(),
-                "inference": None if inference is None else inference.durations.summary(),
-                "paint": self._composer.durations.summary(),
-                "frame_to_picture": self._composer.ages.summary(),
-            },
+            "mqtt": None if self._mqtt is None else self._mqtt.status(),
+            **self._report.status(capture, reads=self.views().expressions),
             "faces": self._faces,
             "bystanders": self._bystanders,
             "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
@@ -288,31 +280,12 @@ class Stream:
 
     def measures(self) -> Measures:
         """What `/metrics` says of the stream; any thread, returns at once."""
-        capture, inference = self._capture.status(), self._inference
-        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
-        if inference is not None:
-            durations["inference"] = inference.durations
-        return Measures(
-            durations=durations,
-            frame_age=self._composer.ages,
-            frames={
-                "capture": self._capture.next_seq,
-                "vision": self._vision.rate.count,
-                "picture": self._composer.rate.count,
-            },
-            dropped={
-                "source": capture["dropped"],
-                "unusable": capture["unusable"],
-                "vision": self._vision.frames.dropped,
-                "composer": self._composer.frames.dropped,
-            },
-            predictions=self._tally.predictions,
-            alerts=dict(self._tally.alerts),
+        capture = self._capture.status()
+        return self._report.measures(
+            capture,
+            frames=self._capture.next_seq,
+            losses=self._losses_before + capture["losses"],
             faces=self._faces,
-            source_live=capture["state"] == "live",
-            source_losses=self._losses_before + capture["losses"],
-            model_load=0.0 if inference is None else inference.load,
-            keeps_up=inference is None or inference.keeps_up,
         )
 
     @property
@@ -324,6 +297,11 @@ class Stream:
     def ready(self) -> bool:
         """True once a frame came through vision."""
         return self._vision.rate.count > 0
+
+    @property
+    def sourceless(self) -> bool:
+        """True while the source is lost, has ended, or waits for consent or a sender."""
+        return self._capture.state in ("lost", "waiting", "ended")
 
     @property
     def description(self) -> str:
@@ -401,7 +379,7 @@ class Stream:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
         for event in face_events(observation, self._origin_ns):
-            self.events.publish(event)
+            self._tell(event)
         if self._inference is not None:
             self._inference.wake()
 
@@ -409,7 +387,22 @@ class Stream:
         if not self.views().expressions:
             return  # it was under way when the reading ended
         self._composer.predict(prediction)
-        self.events.publish(prediction_event(prediction, self._origin_ns))
+        self._tell(prediction_event(prediction, self._origin_ns))
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        """Publishes a result with the stream's name."""
+        self.events.publish({**event, "stream": self.name})
+
+    def _rings(self) -> tuple[CropRing, ...]:
+        return self._vision.rings()
+
+    def _fed(self, error: Exception | None) -> None:
+        """What this stream does with predictions has failed, or works again; inference thread."""
+        part = f"results-{self.name}"
+        if error is None:
+            self._problems.clear(part)
+        else:
+            self._problems.retrying(part, error)
 
     def _source_notice(self) -> str:
         if self.consents.waits:

@@ -89,7 +89,7 @@ def test_a_broker_that_is_not_there_disturbs_nothing(
     watcher.until(lambda: len(states(watcher)) > 5)
     watcher.more_pictures(10)
     assert application.health()["ok"]
-    assert application.status()["mqtt"]["online"] is False
+    assert application.streams["main"].status()["mqtt"]["online"] is False
 
 
 @pytest.mark.usefixtures("no_model")

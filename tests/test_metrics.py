@@ -112,8 +112,8 @@ def test_parts_that_fail_are_named(running: Running, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(running.served, "health", lambda: report)
     running.served.failures = {"inference": 4}  # type: ignore[attr-defined]
     samples, _ = read(running.url)
-    assert samples["ifdd_part_failing{stage=inference}"] == 1
-    assert samples["ifdd_part_failures_total{stage=inference}"] == 4
+    assert samples["ifdd_part_failing{stage=inference,stream=}"] == 1
+    assert samples["ifdd_part_failures_total{stage=inference,stream=}"] == 4
     assert samples["ifdd_healthy{}"] == 0
 
 
