@@ -95,7 +95,7 @@ def test_viewers_are_counted_while_they_are_there_and_after_they_left(running: R
     assert (
         after["ifdd_pictures_sent_total{stream=main}"] >= during["ifdd_pictures_sent_total{stream=main}"] > 0
     )
-    assert after["ifdd_viewers_ended_total{reason=ended by the peer}"] == 1
+    assert after["ifdd_viewers_ended_total{reason=ended by the peer,stream=main}"] == 1
 
 
 def test_refusals_are_counted_by_their_status(running: Running) -> None:  # noqa: F811
