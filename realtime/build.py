@@ -15,7 +15,7 @@ from realtime.driver.feed import DriverFeed
 from realtime.driver.settings import load
 from realtime.inference.engine import Engine, load_model, make_engine
 from realtime.inference.smoothing import Smoother
-from realtime.inference.stage import InferenceStage
+from realtime.inference.stage import InferenceStage, Rhythm
 from realtime.persons import Persons
 from realtime.problems import Problems
 from realtime.remote.engine import RemoteEngine
@@ -160,7 +160,17 @@ def build_library(config: Config) -> Library:
 
 def build_inference(config: Config, engine: Engine) -> InferenceStage:
     """The inference stage."""
+    return InferenceStage(engine, _smoothers(config), hop_s=config.hop_seconds, span_s=config.window_seconds)
 
+
+def build_rhythm(config: Config, engine: Engine) -> Rhythm:
+    """How often one stream's windows are read."""
+    return Rhythm(
+        _smoothers(config), engine.spec.frames, hop_s=config.hop_seconds, span_s=config.window_seconds
+    )
+
+
+def _smoothers(config: Config) -> Callable[[tuple[str, ...]], Smoother]:
     def make_smoother(labels: tuple[str, ...]) -> Smoother:
         return Smoother(
             labels,
@@ -169,4 +179,4 @@ def build_inference(config: Config, engine: Engine) -> InferenceStage:
             switch_margin=config.switch_margin,
         )
 
-    return InferenceStage(engine, make_smoother, hop_s=config.hop_seconds, span_s=config.window_seconds)
+    return make_smoother
