@@ -31,6 +31,7 @@ from realtime.remote.settings import RaySettings
 DEPLOYMENT = "windows"
 LOOK_S = 2.0  # between two looks at the replicas
 VERDICT_S = 2.0
+MOST_QUEUED = 32
 GATHER_S = 0.001  # windows of all faces come within this
 LOST_S = 10.0  # a cluster that gives no account of its replicas for so long is lost
 
@@ -112,7 +113,8 @@ def deploy(settings: RaySettings, home: str) -> Any:
     application = serve.deployment(Windows, name=DEPLOYMENT).options(
         ray_actor_options={"num_cpus": settings.cpus, "num_gpus": settings.gpus},
         max_ongoing_requests=4 * settings.batch,
-        max_queued_requests=settings.batch,  # before the replicas, where nobody looks at deadlines
+        # before the replicas, where nobody looks at deadlines; whatever comes at once passes through there
+        max_queued_requests=MOST_QUEUED,
         health_check_period_s=LOOK_S,
         graceful_shutdown_timeout_s=2,
         **number,
