@@ -27,6 +27,7 @@ from realtime.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = "ray"
+BOOTSTRAP = "ray_bootstrap_config.yaml"
 START_S = 180.0  # a cluster starts in 10 s on two cores; replicas on a GPU may have to wait for a machine
 FAREWELL_S = 4.0
 MOST_WAITING = 64
@@ -119,6 +120,7 @@ class _Process:
     def __init__(self, link: Link, life: Life) -> None:
         self._link, self._life = link, life
         self.home = tempfile.mkdtemp(prefix="ifdd-ray-")
+        Path(self.home, BOOTSTRAP).write_text("{}\n")
         self._waiting: deque[Read] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -130,7 +132,7 @@ class _Process:
             code = f"import sys; from {link.bridge} import main; main(int(sys.argv[1]), sys.argv[2])"
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code, str(theirs.fileno()), self.home],
-                env=environment(link.settings),
+                env=environment(link.settings, self.home),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -234,8 +236,8 @@ class _Process:
         return ""
 
 
-def environment(settings: RaySettings) -> dict[str, str]:
-    """The environment of the bridge, and of the cluster that it starts.
+def environment(settings: RaySettings, home: str) -> dict[str, str]:
+    """The environment of the bridge, and of the cluster that it starts, whose folder is `home`.
 
     Nothing is reported to Ray's makers; a cluster of this program's own stays on loopback and wants a token
     that nobody else knows.
@@ -247,6 +249,10 @@ def environment(settings: RaySettings) -> dict[str, str]:
     if not settings.address:
         found |= {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback alone, as Ray has it on those systems
+            # a head asks the metadata servers of three clouds where it is, statistics or not, unless it finds
+            # its description (BOOTSTRAP) in the user's folder
+            "HOME": home,
+            "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
