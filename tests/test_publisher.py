@@ -7,11 +7,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from realtime.config import Config
+from realtime.consent import CameraGate, Consent
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.context import CONTEXT
 from realtime.serving.hub import Hub
@@ -213,6 +215,16 @@ def test_nothing_is_sent_before_somebody_agreed(stream: ProducerStream, media: M
             await until(lambda: run.publisher.state == "consent", 10)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("source", "camera"), [("rtsp://door/", True), ("demo", False)])
+def test_only_cameras_wait_for_consent(source: str, camera: bool) -> None:
+    consent = Consent(Config(source=source))
+    gate = CameraGate(consent, source, agreed=lambda: None)
+    allowed = may_publish(SimpleNamespace(consents=gate))
+    assert allowed() is not camera
+    consent.agree("personal", camera=True)
+    assert allowed()
 
 
 def test_stopped_while_it_waits_or_connects(stream: ProducerStream, media: MediaServer) -> None:
