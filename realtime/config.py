@@ -45,8 +45,9 @@ class Config:
     source: str = setting(
         "auto",
         "camera number, device, file, rtsp:// or http:// address, 'browser', "
-        "'demo', or 'auto': the first camera that opens, else the demo clip",
+        "'demo', or 'auto': the first camera that opens, else the demo clip; given again: one more stream",
     )
+    streams: str = setting("", "TOML file with several streams, a [[stream]] table each: name, source, more")
     loop: bool = setting(False, "start a video file again when it ends")
     width: int = setting(640, "camera width asked for, pixels", low=64, high=7680)
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
@@ -134,7 +135,7 @@ class Config:
     tries_per_minute: float = setting(10.0, "wrong tokens of one address, 1/min", low=1, high=1000)
     connect_seconds: float = setting(15.0, "time in which a WebRTC connection must be made", low=1, high=300)
     silence_seconds: float = setting(4.0, "a WebRTC client that says nothing is gone", low=1, high=300)
-    senders: int = setting(8, "largest number of cameras sent by browsers at once", low=1, high=1000)
+    senders: int = setting(8, "largest number of cameras that browsers send to a stream", low=1, high=1000)
     sender_pixels: int = setting(2_073_600, "largest picture of a sender, pixels", low=4096, high=33_177_600)
     message_bytes: int = setting(1024, "largest message of a viewer, bytes", low=16, high=65_536)
     channel_bytes: int = setting(
@@ -142,7 +143,7 @@ class Config:
     )
     event_clients: int = setting(32, "largest number of readers of /events at once", low=1, high=1000)
     bitrate: int = setting(2_000_000, "video bit rate, bit/s", low=100_000, high=50_000_000)
-    viewers: int = setting(32, "largest number of viewers at once", low=1, high=1000)
+    viewers: int = setting(32, "largest number of viewers of a stream at once", low=1, high=1000)
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")

@@ -24,6 +24,7 @@ from realtime.serving import (
     personal_api,
     session_api,
     signalling,
+    streams_api,
     view_api,
 )
 from realtime.serving.access import Access
@@ -45,8 +46,10 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 15.0
-# Calls into the pipeline that may block: the list of sources, a change of source.
+# Calls into a stream that may block: the list of sources, a change of source. As many for the process.
 BLOCKING_CALLS = 2
+# What may wait on its way to the loop, for each stream.
+HUB_VALUES = 512
 # Browsers send their candidates one by one: so many for each offer.
 PATCHES_PER_OFFER = 10
 
@@ -138,7 +141,7 @@ class Server:
         context = Context(
             served=self._served,
             config=self._config,
-            hub=Hub(self._loop),
+            hub=Hub(self._loop, HUB_VALUES * max(1, len(self._served.streams))),
             viewers=Peers(self._config.viewers),
             senders=Peers(self._config.senders, "sender"),
             event_streams=EventStreams(self._config.event_clients),
@@ -149,7 +152,9 @@ class Server:
             links=self._links,
         )
         for name, stream in self._served.streams.items():
-            context.broadcasts[name] = Broadcast(stream, context.hub, self._config.bitrate, self._config.fps)
+            own = getattr(stream, "config", self._config)
+            context.broadcasts[name] = Broadcast(stream, context.hub, own.bitrate, own.fps)
+            context.executors[name] = ThreadPoolExecutor(BLOCKING_CALLS, f"server-call-{name}")
         for name, target in self._targets.items():
             stream, limits = self._served.streams[name], peer_limits(self._config)
             context.publishers[name] = Publisher(
@@ -188,7 +193,8 @@ class Server:
             for broadcast in context.broadcasts.values():
                 broadcast.close()
             context.hub.close()
-            executor.shutdown(wait=False, cancel_futures=True)
+            for each in (executor, *context.executors.values()):
+                each.shutdown(wait=False, cancel_futures=True)
             await self._report_leftovers()
 
     async def _listen(self, runner: web.AppRunner) -> int:
@@ -233,4 +239,5 @@ def build(context: Context) -> web.Application:
     app.on_response_prepare.append(metrics.note_refusal)
     view_api.add_routes(app.router)
     consent_api.add_routes(app.router)
+    streams_api.add_routes(app.router)
     return app
