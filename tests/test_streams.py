@@ -147,7 +147,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trouble]:
     made.let_go.set()
 
 
-AGREED = {"consent": True, "purpose": "research"}
+AGREED: dict[str, Any] = {"consent": True, "purpose": "research"}
 
 
 def two(**settings: Any) -> dict[str, Config]:

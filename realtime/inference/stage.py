@@ -12,7 +12,7 @@ from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.issm import Details
 from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
-from realtime.inference.turns import Pace, Turns, Waiting, in_turns
+from realtime.inference.turns import UNLIMITED, Pace, Turns, Waiting, in_turns
 from realtime.stats import Rate
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing, Window
@@ -88,8 +88,8 @@ class _FaceState:
 class InferenceStage:
     """Reads the due windows of all faces of all streams in one batch. One thread calls `step`.
 
-    A batch lasts about half a hop at most: where more is due the streams take turns, and `left_over` says
-    how many windows wait for the next batch, which had better come at once.
+    With several streams a batch lasts about half a hop at most: where more is due they share it, and
+    `left_over` says how many windows wait for the next batch, which had better come at once.
     """
 
     def __init__(
@@ -144,7 +144,8 @@ class InferenceStage:
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
         self._asked = {key: asked for key, asked in self._asked.items() if key in alive}
         self._engine.retain(alive)
-        plan = self._turns.plan(due, self._pace.room())
+        # one stream alone has nobody to leave time to
+        plan = self._turns.plan(due, self._pace.room() if len(feeds) > 1 else UNLIMITED)
         chosen = [(feed, request) for feed, request, _ in plan.read]
         self.left_over = len(due) - len(chosen)
         units = len(chosen) + sum(len(lacking) for _, _, lacking in plan.read)
