@@ -96,6 +96,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
     if config.mqtt and not config.serve:
         raise ConfigError("--mqtt: expected a live run, got --no-serve")
+    if config.publish and not config.serve:
+        raise ConfigError("--publish: expected a live run, got --no-serve")
 
 
 def _version() -> str:

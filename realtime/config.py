@@ -117,6 +117,15 @@ class Config:
     ice_server: str = setting(
         "", "STUN and TURN servers to tell WebRTC clients of, comma separated: 'URL' or 'URL user password'"
     )
+    publish: str = setting(
+        "",
+        "WHIP address (https://...) of a media server that gets the annotated stream too: it then leaves "
+        "this machine",
+    )
+    publish_token: str = setting(
+        "", "its bearer token, or @FILE that holds it; empty: what the environment's IFDD_PUBLISH_TOKEN says"
+    )
+    publish_insecure: bool = setting(False, "let --publish use http:// beyond this machine too")
     body_bytes: int = setting(65_536, "largest body of a request, bytes", low=1024, high=16_777_216)
     body_seconds: float = setting(10.0, "time in which a body must arrive", low=0.1, high=600)
     idle_seconds: float = setting(60.0, "a HTTP connection without a request ends", low=1, high=3600)
@@ -162,8 +171,9 @@ class Config:
             value, expected = getattr(self, each.name), types[each.name]
             number = expected is float and isinstance(value, int) and not isinstance(value, bool)
             if type(value) is not expected and not number:
+                shown = "" if each.name == "publish_token" else f" {value!r}"
                 raise ConfigError(
-                    f"{each.name}: expected {expected.__name__}, got {type(value).__name__} {value!r}"
+                    f"{each.name}: expected {expected.__name__}, got {type(value).__name__}{shown}"
                 )
             low, high, choices = (each.metadata[key] for key in ("low", "high", "choices"))
             if expected in (int, float) and not (

@@ -22,6 +22,7 @@ import { LAYERS, Layers } from "./view/layers.js";
 import * as looks from "./view/looks.js";
 import { Neutral } from "./view/neutral.js";
 import { Privacy, tellPurpose } from "./view/privacy.js";
+import { Published } from "./view/published.js";
 import { Recordings } from "./view/recordings.js";
 import { Session } from "./view/session.js";
 import { Sources } from "./view/sources.js";
@@ -80,6 +81,7 @@ const session = new Session(
   async (doing) => (await does(doing, polls.session)) && (await polls.recordings.now(), true),
   answer,
 );
+const published = new Published(get("published"), (line) => announcer.tell(line));
 const recordings = new Recordings(get("sessions"), (doing) => does(doing, polls.recordings), answer);
 const sources = new Sources({
   say,
@@ -218,6 +220,10 @@ function showStatus() {
     tellPurpose(document.querySelector(".purpose"), status.consent);
   }
   issm.offer(model?.frames ?? null, Boolean(view && model));
+  if (status) {
+    published.show(status.publish ?? null);
+    show(get("stays"), status.published_to?.length === 0);
+  }
   showNobody();
   offerTabs();
   showPills();

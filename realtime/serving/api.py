@@ -113,6 +113,8 @@ async def status(request: web.Request) -> web.Response:
             "senders": [each.status() for each in senders],
             "event_clients": context.event_streams.status(),
             **broadcast.status(),
+            "publish": context.publishers[name].status() if name in context.publishers else None,
+            "published_to": sorted({each.target.host for each in context.publishers.values()}),
             "health": context.health(),
         }
     )

@@ -34,8 +34,10 @@ from realtime.serving.context import CONTEXT, Context
 from realtime.serving.expect import refuse_odd_expectations
 from realtime.serving.hub import Hub
 from realtime.serving.ice_servers import link_headers
-from realtime.serving.limits import Buckets
+from realtime.serving.limits import Buckets, peer_limits
 from realtime.serving.peers import Peers
+from realtime.serving.publish_target import read_targets
+from realtime.serving.publisher import Publisher, may_publish
 from realtime.serving.security import guard, header_adder
 from realtime.serving.served import Served
 from realtime.serving.sse import EventStreams
@@ -68,11 +70,14 @@ class Server:
             say: tells the person at the terminal one line, which may hold a secret.
 
         Raises:
+            ConfigError: an address to publish to, or its token, is none or not safe.
             ServeError: others could reach the server without being asked who they are, or read along, or
                 what is needed for that cannot be had.
         """
         self.access = Access(config, say)
         self._links = link_headers(config.ice_server)
+        self._targets = read_targets(served.streams, config)
+        self._say = say
         self.url = ""
         self.error: BaseException | None = None
         self._served, self._config = served, config
@@ -150,6 +155,11 @@ class Server:
             own = getattr(stream, "config", self._config)
             context.broadcasts[name] = Broadcast(stream, context.hub, own.bitrate, own.fps)
             context.executors[name] = ThreadPoolExecutor(BLOCKING_CALLS, f"server-call-{name}")
+        for name, target in self._targets.items():
+            stream, limits = self._served.streams[name], peer_limits(self._config)
+            context.publishers[name] = Publisher(
+                context.broadcasts[name], target, limits, allowed=may_publish(stream)
+            )
         runner = self._runner = web.AppRunner(
             build(context),
             access_log=None,
@@ -165,10 +175,14 @@ class Server:
             self.url = self.access.url
             context.viewers.start()
             context.senders.start()
+            for name, publisher in context.publishers.items():
+                self._say(f"published: stream {name} to {publisher.target.shown}; it leaves this machine")
+                publisher.start()
             self._started.set()
             await self._stop.wait()
         finally:
             context.event_streams.close()
+            await asyncio.gather(*(each.stop() for each in context.publishers.values()))
             await context.viewers.close_all()
             await context.senders.close_all()
             open_ones = [] if runner.server is None else runner.server.connections

@@ -14,6 +14,7 @@ from realtime.serving.broadcast import Broadcast
 from realtime.serving.hub import Hub
 from realtime.serving.limits import Buckets
 from realtime.serving.peers import Peers
+from realtime.serving.publisher import Publisher
 from realtime.serving.served import Served
 from realtime.serving.sse import EventStreams
 
@@ -29,6 +30,7 @@ class Context:
         offers: SDP offers, by address.
         patches: fragments with candidates, by address.
         links: Link headers of the ICE servers that clients are told of.
+        publishers: those of the streams that are published, by the streams' names.
         refusals: how many requests were refused, by status code.
     """
 
@@ -45,6 +47,7 @@ class Context:
     links: tuple[str, ...] = ()
     executors: dict[str, Executor] = field(default_factory=dict)
     broadcasts: dict[str, Broadcast] = field(default_factory=dict)
+    publishers: dict[str, Publisher] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
 
     def broadcast(self, request: web.Request) -> Broadcast:

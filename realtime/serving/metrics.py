@@ -44,11 +44,15 @@ COUNTERS = {
         ("reason",),
     ),
     "ifdd_source_losses": ("How often the source was lost", ("stream",)),
+    "ifdd_published_pictures": ("Encoded pictures published to a media server", ("stream",)),
+    "ifdd_publish_reconnects": ("Connections to the media server after the first", ("stream",)),
+    "ifdd_publish_failures": ("Connections to the media server lost or not made", ("stream",)),
     "ifdd_part_failures": ("Failures of parts, by the part's name", ("stream", "stage")),
     "ifdd_loop_values_dropped": ("Values dropped on the way to the server's loop", ()),
 }
 GAUGES = {
     "ifdd_viewers": ("Viewers connected", ("stream",)),
+    "ifdd_publish_live": ("1 while the stream is published, 0 while it should be", ("stream",)),
     "ifdd_senders": ("Browsers that send a camera", ("stream",)),
     "ifdd_event_readers": ("Readers of /events", ("stream",)),
     "ifdd_faces": ("Faces followed", ("stream",)),
@@ -123,6 +127,12 @@ class Snapshot(Collector):
                 self._durations.append(("ifdd_stage_duration_seconds", (name, stage), encoder.encode_ms))
                 self._add("ifdd_frames", encoder.rate.count, name, stage)
                 self._add("ifdd_keyframes", encoder.keyframes, name, stage)
+        for name, publisher in context.publishers.items():
+            self._add("ifdd_publish_live", publisher.state == "live", name)
+            self._add("ifdd_publish_reconnects", publisher.reconnects, name)
+            self._add("ifdd_publish_failures", publisher.failures, name)
+            self._add("ifdd_published_pictures", publisher.total("sent"), name)
+            self._add("ifdd_frames_dropped", publisher.total("dropped"), name, "publish")
             self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
         ended: Counter[tuple[str, str]] = Counter()
         for (name, text), count in context.viewers.ended_of.items():

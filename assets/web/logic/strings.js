@@ -3,7 +3,8 @@
 const en = {
   "language.switch": "DE: Deutsch",
   "tagline": "Dynamic facial expression, frame by frame",
-  "footer": "A facial expression is not a feeling. Not for use on employees or pupils. Nothing leaves this server.",
+  "footer": "A facial expression is not a feeling. Not for use on employees or pupils.",
+  "footer.stays": "Nothing leaves this server.",
   "unknown": "–",
 
   "state.stopped": "Stopped",
@@ -199,6 +200,9 @@ const en = {
   "consent": "Before a camera opens",
   "consent.server": "The server's camera ({source}) will be opened. Its picture is worked on inside this server and shown to those who open this page. It is not stored.",
   "consent.browser": "This browser's camera will be opened. Its picture goes to this server, and to those who open this page. It is not stored.",
+  "publish.live": "Published to {host}",
+  "publish.soon": "To be published to {host}",
+  "publish.told": "This server also sends the picture to {host}, and whoever runs that can see it and pass it on.",
   "consent.know": "Everyone who can come into the picture should know that facial expressions are read.",
   "consent.yes": "Turn the camera on",
   "consent.no": "Not now",
@@ -311,7 +315,8 @@ const en = {
 const de = {
   "language.switch": "EN: English",
   "tagline": "Bewegte Gesichtsausdrücke, Bild für Bild",
-  "footer": "Ein Gesichtsausdruck ist kein Gefühl. Nicht für Beschäftigte oder Lernende. Nichts verlässt diesen Server.",
+  "footer": "Ein Gesichtsausdruck ist kein Gefühl. Nicht für Beschäftigte oder Lernende.",
+  "footer.stays": "Nichts verlässt diesen Server.",
   "unknown": "–",
 
   "state.stopped": "Angehalten",
@@ -507,6 +512,9 @@ const de = {
   "consent": "Bevor eine Kamera angeht",
   "consent.server": "Die Kamera des Servers ({source}) wird geöffnet. Ihr Bild wird in diesem Server verarbeitet und denen gezeigt, die diese Seite öffnen. Gespeichert wird es nicht.",
   "consent.browser": "Die Kamera dieses Browsers wird geöffnet. Ihr Bild geht an diesen Server und an die, die diese Seite öffnen. Gespeichert wird es nicht.",
+  "publish.live": "Veröffentlicht an {host}",
+  "publish.soon": "Wird veröffentlicht an {host}",
+  "publish.told": "Dieser Server schickt das Bild auch an {host}; wer das betreibt, kann es sehen und weitergeben.",
   "consent.know": "Alle, die ins Bild kommen können, sollten wissen, dass Gesichtsausdrücke gelesen werden.",
   "consent.yes": "Kamera einschalten",
   "consent.no": "Jetzt nicht",
