@@ -276,10 +276,10 @@ def test_what_fails_in_one_stream_costs_the_other_no_rate(
     """Needs a machine that is not busy with other things."""
     _, watchers, good = troubled
     for kind in KINDS:
-        before = good.goes_on(4.0)
+        before = good.goes_on(2.5)
         trouble.let_go.clear()
         trouble.kind = kind
-        during = good.goes_on(4.0)
+        during = good.goes_on(2.5)
         for what, had, has in zip(("pictures", "predictions", "encoded"), before, during, strict=True):
             print(f"{kind}: {what} {had:.1f}/s before, {has:.1f}/s with it")
             assert has > 0.93 * had, f"{kind}: {what} fell from {had:.1f} to {has:.1f} a second"
