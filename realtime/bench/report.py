@@ -33,7 +33,7 @@ def table(found: dict[str, Any]) -> str:
             rows += _viewers(found[part])
     if "streams" in found:
         rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
-    for part in ("start", "model", "ratios"):
+    for part in ("start", "model", "ray", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]
             rows += _plain(found[part])
