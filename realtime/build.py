@@ -14,7 +14,7 @@ from realtime.driver.feed import DriverFeed
 from realtime.driver.settings import load
 from realtime.inference.engine import Engine, make_engine
 from realtime.inference.smoothing import Smoother
-from realtime.inference.stage import InferenceStage
+from realtime.inference.stage import InferenceStage, Rhythm
 from realtime.persons import Persons
 from realtime.session.library import Library, default_folder
 from realtime.view import View
@@ -121,7 +121,17 @@ def build_library(config: Config) -> Library:
 
 def build_inference(config: Config, engine: Engine) -> InferenceStage:
     """The inference stage."""
+    return InferenceStage(engine, _smoothers(config), hop_s=config.hop_seconds, span_s=config.window_seconds)
 
+
+def build_rhythm(config: Config, engine: Engine) -> Rhythm:
+    """How often one stream's windows are read."""
+    return Rhythm(
+        _smoothers(config), engine.spec.frames, hop_s=config.hop_seconds, span_s=config.window_seconds
+    )
+
+
+def _smoothers(config: Config) -> Callable[[tuple[str, ...]], Smoother]:
     def make_smoother(labels: tuple[str, ...]) -> Smoother:
         return Smoother(
             labels,
@@ -130,4 +140,4 @@ def build_inference(config: Config, engine: Engine) -> InferenceStage:
             switch_margin=config.switch_margin,
         )
 
-    return InferenceStage(engine, make_smoother, hop_s=config.hop_seconds, span_s=config.window_seconds)
+    return make_smoother

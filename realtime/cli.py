@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from realtime import logs
+from realtime import logs, several
 from realtime.config import PURPOSES, Config, from_mapping, needs_consent, read_toml, settings
 from realtime.errors import ConfigError, IfddLiveError
 
@@ -25,7 +25,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> Config:
-    """The settings that a command line asks for; options win over the file that `--config` names.
+    """The process's settings that a command line asks for; see `parse_streams`."""
+    return parse_streams(arguments)[0]
+
+
+def parse_streams(arguments: Sequence[str]) -> tuple[Config, dict[str, Config]]:
+    """The process's settings, and each stream's by its name; options win over the file of `--config`.
 
     Raises:
         ConfigError: an unknown option or key, a wrong type, a value out of range, or two that do not fit.
@@ -42,15 +47,38 @@ def parse(arguments: Sequence[str]) -> Config:
         option = "--" + each.name.replace("_", "-")
         text = f"{each.metadata['help']} (default: {each.default!r})".replace("%", "%%")
         keywords: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text}
-        if types[each.name] is bool:
+        if each.name == "source":
+            parser.add_argument(option, action="append", metavar="SOURCE", **keywords)
+        elif types[each.name] is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, **keywords)
         else:
             parser.add_argument(option, type=types[each.name], metavar=each.name.upper(), **keywords)
     given = vars(parser.parse_args(list(arguments)))
     file = given.pop("config", None)
-    config = from_mapping({**(read_toml(Path(file)) if file else {}), **given})
-    _check_together(config)
-    return config
+    sources = given.pop("source", [])
+    values = {**(read_toml(Path(file)) if file else {}), **given}
+    if values.get("streams") and (sources or "source" in values):
+        raise ConfigError("--streams: expected without --source, got both")
+    config = from_mapping({**values, **({"source": sources[0]} if sources else {})})
+    if config.streams:
+        streams = several.of_file(config)
+    else:
+        streams = several.of_sources(config, sources or [config.source])
+    _check_process(config, streams)
+    for name, own in streams.items():
+        try:
+            _check_together(own)
+        except ConfigError as error:
+            raise ConfigError(f"stream {name}: {error}" if len(streams) > 1 else str(error)) from None
+    return config, streams
+
+
+def _check_process(config: Config, streams: Mapping[str, Config]) -> None:
+    if not config.serve and len(streams) > 1:
+        raise ConfigError(f"--no-serve: expected one source, got {len(streams)}; run it once for each")
+    drivers = any(each.profile == "driver" for each in streams.values())
+    if not drivers and (config.mqtt or config.driver_settings):
+        raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
 
 
 def _check_together(config: Config) -> None:
@@ -68,6 +96,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
     if config.mqtt and not config.serve:
         raise ConfigError("--mqtt: expected a live run, got --no-serve")
+    if config.publish and not config.serve:
+        raise ConfigError("--publish: expected a live run, got --no-serve")
 
 
 def _version() -> str:
@@ -85,15 +115,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     logs.configure("text", "warning")
     try:
-        config = parse(sys.argv[1:] if arguments is None else arguments)
+        config, streams = parse_streams(sys.argv[1:] if arguments is None else arguments)
         logs.configure(config.log, config.log_level)
         if config.serve:
             from realtime.pipeline import run_live
 
-            return run_live(config)
+            return run_live(config, streams)
         from realtime.offline import run_offline
 
-        return run_offline(config)
+        return run_offline(next(iter(streams.values())))
     except IfddLiveError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code

@@ -45,8 +45,9 @@ class Config:
     source: str = setting(
         "auto",
         "camera number, device, file, rtsp:// or http:// address, 'browser', "
-        "'demo', or 'auto': the first camera that opens, else the demo clip",
+        "'demo', or 'auto': the first camera that opens, else the demo clip; given again: one more stream",
     )
+    streams: str = setting("", "TOML file with several streams, a [[stream]] table each: name, source, more")
     loop: bool = setting(False, "start a video file again when it ends")
     width: int = setting(640, "camera width asked for, pixels", low=64, high=7680)
     height: int = setting(480, "camera height asked for, pixels", low=64, high=4320)
@@ -116,6 +117,15 @@ class Config:
     ice_server: str = setting(
         "", "STUN and TURN servers to tell WebRTC clients of, comma separated: 'URL' or 'URL user password'"
     )
+    publish: str = setting(
+        "",
+        "WHIP address (https://...) of a media server that gets the annotated stream too: it then leaves "
+        "this machine",
+    )
+    publish_token: str = setting(
+        "", "its bearer token, or @FILE that holds it; empty: what the environment's IFDD_PUBLISH_TOKEN says"
+    )
+    publish_insecure: bool = setting(False, "let --publish use http:// beyond this machine too")
     body_bytes: int = setting(65_536, "largest body of a request, bytes", low=1024, high=16_777_216)
     body_seconds: float = setting(10.0, "time in which a body must arrive", low=0.1, high=600)
     idle_seconds: float = setting(60.0, "a HTTP connection without a request ends", low=1, high=3600)
@@ -125,7 +135,7 @@ class Config:
     tries_per_minute: float = setting(10.0, "wrong tokens of one address, 1/min", low=1, high=1000)
     connect_seconds: float = setting(15.0, "time in which a WebRTC connection must be made", low=1, high=300)
     silence_seconds: float = setting(4.0, "a WebRTC client that says nothing is gone", low=1, high=300)
-    senders: int = setting(8, "largest number of cameras sent by browsers at once", low=1, high=1000)
+    senders: int = setting(8, "largest number of cameras that browsers send to a stream", low=1, high=1000)
     sender_pixels: int = setting(2_073_600, "largest picture of a sender, pixels", low=4096, high=33_177_600)
     message_bytes: int = setting(1024, "largest message of a viewer, bytes", low=16, high=65_536)
     channel_bytes: int = setting(
@@ -133,7 +143,7 @@ class Config:
     )
     event_clients: int = setting(32, "largest number of readers of /events at once", low=1, high=1000)
     bitrate: int = setting(2_000_000, "video bit rate, bit/s", low=100_000, high=50_000_000)
-    viewers: int = setting(32, "largest number of viewers at once", low=1, high=1000)
+    viewers: int = setting(32, "largest number of viewers of a stream at once", low=1, high=1000)
     events: str = setting("", "write one JSON object a line to this file (with --no-serve)")
     video: str = setting("", "write the annotated video to this file (with --no-serve)")
     progress: bool = setting(True, "show a progress bar (with --no-serve)")
@@ -161,8 +171,9 @@ class Config:
             value, expected = getattr(self, each.name), types[each.name]
             number = expected is float and isinstance(value, int) and not isinstance(value, bool)
             if type(value) is not expected and not number:
+                shown = "" if each.name == "publish_token" else f" {value!r}"
                 raise ConfigError(
-                    f"{each.name}: expected {expected.__name__}, got {type(value).__name__} {value!r}"
+                    f"{each.name}: expected {expected.__name__}, got {type(value).__name__}{shown}"
                 )
             low, high, choices = (each.metadata[key] for key in ("low", "high", "choices"))
             if expected in (int, float) and not (

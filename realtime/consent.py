@@ -19,21 +19,57 @@ class ConsentError(IfddLiveError):
     """A camera was asked for that nobody agreed to."""
 
 
-def _shown(source: str) -> str:
+def shown(source: str) -> str:
     """The source as it may be told: an address without its password."""
     return without_password(source) if "://" in source else source
 
 
-class Consent:
-    """What was agreed in this run. Any thread; nothing is kept after it."""
+class Purposes:
+    """What the run is for, told at the start or by any stream's page. Any thread; one for the process."""
 
     def __init__(self, config: Config) -> None:
         """Takes what the command line said."""
         self._lock = threading.Lock()
-        self._camera = config.consent
-        self._purpose = config.run_purpose
+        self.told = config.run_purpose
         # the first purpose that forbids expressions stays the reason, whatever is said later
-        self._forbidden_by = self._purpose if self._purpose in WITHOUT_EXPRESSIONS else ""
+        self.forbidden_by = self.told if self.told in WITHOUT_EXPRESSIONS else ""
+        self._listeners: tuple[Callable[[], None], ...] = ()
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Has `listener` called once expressions may not be read any more, on the thread that says so."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def tell(self, purpose: str) -> None:
+        """Notes a purpose.
+
+        Raises:
+            ValueError: no such purpose.
+        """
+        if purpose not in PURPOSES:
+            raise ValueError(f"purpose: expected one of {', '.join(PURPOSES)}, got {purpose!r}")
+        with self._lock:
+            self.told = purpose
+            forbids = purpose in WITHOUT_EXPRESSIONS and not self.forbidden_by
+            if forbids:
+                self.forbidden_by = purpose
+            listeners = self._listeners if forbids else ()
+        for listener in listeners:
+            listener()
+
+
+class Consent:
+    """What was agreed in this run: cameras of one stream, purposes of all. Any thread; nothing is kept."""
+
+    def __init__(self, config: Config, purposes: Purposes | None = None) -> None:
+        """Takes what the command line said.
+
+        Args:
+            config: the settings.
+            purposes: the process's, where streams share them; None: its own.
+        """
+        self._camera = config.consent
+        self.purposes = purposes or Purposes(config)
 
     @property
     def camera(self) -> bool:
@@ -43,15 +79,15 @@ class Consent:
     @property
     def expressions(self) -> bool:
         """Whether the purposes told so far allow expressions to be read."""
-        return not self._forbidden_by
+        return not self.purposes.forbidden_by
 
     @property
     def reason(self) -> str:
         """Why expressions may not be read; "" while they may."""
-        if not self._forbidden_by:
+        if self.expressions:
             return ""
         return (
-            f"purpose {self._forbidden_by}: expressions are not read for the rest of this run "
+            f"purpose {self.purposes.forbidden_by}: expressions are not read for the rest of this run "
             "(EU AI Act, article 5(1)(f))"
         )
 
@@ -61,23 +97,17 @@ class Consent:
         Raises:
             ValueError: no such purpose.
         """
-        if purpose not in PURPOSES:
-            raise ValueError(f"purpose: expected one of {', '.join(PURPOSES)}, got {purpose!r}")
-        with self._lock:
-            self._purpose = purpose
-            self._camera = self._camera or camera
-            if purpose in WITHOUT_EXPRESSIONS and not self._forbidden_by:
-                self._forbidden_by = purpose
+        self.purposes.tell(purpose)
+        self._camera = self._camera or camera
 
     def state(self) -> dict[str, Any]:
         """Purpose and what follows from it, for `GET /api/consent`."""
-        with self._lock:
-            return {
-                "given": self._camera,
-                "purpose": self._purpose,
-                "expressions": self.expressions,
-                "reason": self.reason,
-            }
+        return {
+            "given": self._camera,
+            "purpose": self.purposes.told,
+            "expressions": self.expressions,
+            "reason": self.reason,
+        }
 
 
 class CameraGate:
@@ -103,7 +133,7 @@ class CameraGate:
         self._consent, self._source, self._agreed = consent, source.strip(), agreed
         found = (list_cameras or cameras)() if self._source == "auto" else [self._source]
         self._needed = needs_consent(self._source) and bool(found)
-        self.camera = _shown(found[0] if found else self._source)
+        self.camera = shown(found[0] if found else self._source)
         # True while something else stands where the camera will be
         self.pending = self._needed and not consent.camera
 
@@ -143,7 +173,7 @@ class CameraGate:
         """
         if needs_consent(source) and not self._consent.camera:
             raise ConsentError(
-                f"source: expected consent before a camera opens, got {_shown(source)!r}: {self.HOW}"
+                f"source: expected consent before a camera opens, got {shown(source)!r}: {self.HOW}"
             )
 
     def state(self) -> dict[str, Any]:

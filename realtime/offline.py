@@ -34,6 +34,7 @@ from realtime.inference.stage import Feed
 from realtime.picture.compose import Painter
 from realtime.session.events import face_events, prediction_event
 from realtime.session.sinks import JsonLines, VideoFile
+from realtime.several import ONLY
 from realtime.values import Frame, Prediction
 
 log = logging.getLogger(__name__)
@@ -150,9 +151,9 @@ def process_file(config: Config, stop: threading.Event | None = None) -> Summary
                 painter.note(prediction)
             if events is not None:
                 for event in (*face_events(observation, 0), *told):
-                    events.write(event)
+                    events.write({**event, "stream": ONLY})
                 for prediction in predictions:
-                    events.write(prediction_event(prediction, 0))
+                    events.write({**prediction_event(prediction, 0), "stream": ONLY})
             predictions.clear()
             told.clear()
             if video is not None:

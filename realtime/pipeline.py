@@ -11,20 +11,22 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from realtime import several
 from realtime.build import (
     build_engine,
     build_inference,
     limit_threads,
 )
+from realtime.clock import now_ns
 from realtime.config import Config
-from realtime.consent import Consent
+from realtime.consent import Consent, Purposes
 from realtime.errors import IfddLiveError
 from realtime.inference.engine import Engine
 from realtime.inference.stage import InferenceStage
 from realtime.inference.thread import Inference
 from realtime.logs import say
+from realtime.openings import Openings
 from realtime.problems import Problems
-from realtime.session.mqtt import MqttLink
 from realtime.stream import OpenerMaker, Stream, make_opener
 from realtime.supervise import Watchdog
 
@@ -35,22 +37,32 @@ class Application:
     """The process: its streams by name and its inference thread. Implements what the server serves."""
 
     def __init__(
-        self, config: Config, *, engine: Engine | None = None, opener: OpenerMaker = make_opener
+        self,
+        config: Config,
+        streams: Mapping[str, Config] | None = None,
+        *,
+        engine: Engine | None = None,
+        opener: OpenerMaker = make_opener,
     ) -> None:
-        """Loads the model, unless the profile reads no expressions.
+        """Loads the model, unless no stream reads expressions.
 
         Args:
-            config: the settings.
+            config: the process's settings.
+            streams: each stream's settings by its name; None: those that `config` names, or one, "main".
             engine: the model, if it is loaded already.
             opener: gives what opens a source by its text.
 
         Raises:
+            ConfigError: streams that do not fit together, or a stream's own files.
             WeightsError: an unknown model, or weights that do not fit.
         """
         limit_threads(config)
+        if streams is None:
+            streams = several.of_file(config) if config.streams else {several.ONLY: config}
+        several.check(streams)
         self._problems = Problems()
         self._inference: Inference | None = None
-        if config.reads_expressions:
+        if any(each.reads_expressions for each in streams.values()):
             engine = engine or build_engine(config)
             self._inference = Inference(
                 engine,
@@ -59,15 +71,28 @@ class Application:
                 on_recovered=self._problems.clear,
                 rebuild=lambda: self._rebuild(config),
             )
-        main = Stream("main", config, self._inference, self._problems, opener, Consent(config))
-        self._streams = {"main": main}
+        self._openings = Openings(streams) if len(streams) > 1 else None
+        purposes, origin_ns = Purposes(config), now_ns()
+        self._streams: dict[str, Stream] = {}
+        for name, own in streams.items():
+            inference = self._inference if own.reads_expressions else None
+            try:
+                self._streams[name] = Stream(
+                    name,
+                    own,
+                    inference,
+                    self._problems,
+                    opener,
+                    Consent(own, purposes),
+                    on_opened=None if self._openings is None else self._openings.of(name),
+                    origin_ns=origin_ns,
+                )
+            except IfddLiveError as error:
+                if self._openings is None:
+                    raise
+                raise type(error)(f"stream {name}: {error}") from None
         parts = [part for stream in self._streams.values() for part in stream.supervised]
         self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
-        self._mqtt: MqttLink | None = None
-        if config.mqtt and main.driver is not None:
-            self._mqtt = MqttLink(
-                config.mqtt, main.events, main.driver.set_speed, on_error=self._problems.note
-            )
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -75,19 +100,19 @@ class Application:
         return self._streams
 
     def start(self) -> None:
-        """Starts all threads and waits until the sources are open.
+        """Starts all threads and waits until a source is open.
 
         Raises:
-            SourceError: a source cannot be opened; nothing is left running.
+            SourceError: no source can be opened; nothing is left running.
         """
         if self._inference is not None:
             self._inference.worker.start()
-        if self._mqtt is not None:
-            self._mqtt.start()
         self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
                 stream.start()
+            if self._openings is not None:
+                self._openings.wait()
         except IfddLiveError:
             self.stop()
             raise
@@ -97,8 +122,6 @@ class Application:
         self._watchdog.worker.stop()
         for stream in self._streams.values():
             stream.stop()
-        if self._mqtt is not None:
-            self._mqtt.stop()
         if self._inference is not None:
             self._inference.worker.stop()
 
@@ -115,9 +138,19 @@ class Application:
         engine = build_engine(config)
         return engine, build_inference(config, engine)
 
+    @property
+    def part_streams(self) -> dict[str, str]:
+        """The stream of each part that has failed since the start; not of the process's own parts."""
+        return dict(self._problems.owners)
+
     def ready(self) -> bool:
-        """True once every stream has seen a frame."""
-        return all(stream.ready for stream in self._streams.values())
+        """True once every stream has seen a frame; of several, those whose source gives none do not count."""
+        seen = [stream.ready for stream in self._streams.values()]
+        if len(seen) < 2:
+            return all(seen)
+        return any(seen) and all(
+            ready or stream.sourceless for ready, stream in zip(seen, self._streams.values(), strict=True)
+        )
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the whole process."""
@@ -126,12 +159,15 @@ class Application:
             "health": self.health(),
             "windows": 0 if engine is None else engine.windows,
             "crops_encoded": 0 if engine is None else engine.encoded,
-            "mqtt": None if self._mqtt is None else self._mqtt.status(),
         }
 
 
-def run_live(config: Config) -> int:
+def run_live(config: Config, streams: Mapping[str, Config] | None = None) -> int:
     """Serves until interrupted; returns the exit code.
+
+    Args:
+        config: the process's settings.
+        streams: as for Application.
 
     Raises:
         IfddLiveError: the model, the source or the server cannot start.
@@ -141,7 +177,7 @@ def run_live(config: Config) -> int:
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    application = Application(config)
+    application = Application(config, streams)
     server = Server(application, config, say=functools.partial(print, flush=True))
     try:
         application.start()

@@ -12,6 +12,7 @@ from realtime.build import (
     build_landmarker,
     build_library,
     build_persons,
+    build_rhythm,
     build_view,
     build_vision,
 )
@@ -23,7 +24,7 @@ from realtime.capture.thread import Capture
 from realtime.capture.waiting import WaitingSource
 from realtime.clock import now_ns
 from realtime.config import Config
-from realtime.consent import CameraGate, Consent
+from realtime.consent import CameraGate, Consent, shown
 from realtime.driver.feed import DriverFeed
 from realtime.errors import IfddLiveError
 from realtime.inference.stage import Feed
@@ -35,11 +36,14 @@ from realtime.persons import Persons
 from realtime.picture.thread import Composer
 from realtime.problems import Problems
 from realtime.session.events import face_events, prediction_event
+from realtime.session.mqtt import MqttLink
 from realtime.session.recorder import Recorder
 from realtime.slot import Fanout
+from realtime.stream_report import Report
 from realtime.supervise import Supervised
 from realtime.values import Frame, ImageU8, Observation, Picture, Prediction
 from realtime.view import ViewControl
+from realtime.vision.ring import CropRing
 from realtime.vision.thread import Vision
 
 log = logging.getLogger(__name__)
@@ -70,6 +74,9 @@ class Stream:
         problems: Problems,
         opener: OpenerMaker = make_opener,
         consent: Consent | None = None,
+        *,
+        on_opened: Callable[[Exception | None], None] | None = None,
+        origin_ns: int | None = None,
     ) -> None:
         """Makes the stream without starting it.
 
@@ -79,55 +86,77 @@ class Stream:
             inference: the process's inference thread; None where no expressions are read.
             problems: where broken threads are noted.
             opener: gives what opens a source by its text.
-            consent: the process's; None: one of its own.
+            consent: what was agreed; None: nothing.
+            on_opened: given to one of several: a source that cannot be opened at the start is tried again
+                and again. Told once, on the capture thread, what became of the first try.
+            origin_ns: the time that counts as t = 0; None: now.
         """
-        self.name = name
+        self.name, self.config = name, config
         self.views = ViewControl(build_view(config))
         self._consent = consent or Consent(config)
+        self._consent.purposes.subscribe(self._silence)
         self.consents = CameraGate(self._consent, config.source, self._agreed)
         self.events: Fanout[dict[str, Any]] = Fanout()
         self._tally = Tally()
         self.events.subscribe(self._tally.count)
         self._config = config
         self._inference = inference
-        self._problems = problems
-        self._origin_ns = now_ns()
+        self._problems = problems.of(name)
+        self._origin_ns = now_ns() if origin_ns is None else origin_ns
+        self._on_opened = on_opened
         self._lock = threading.Lock()  # one change of source at a time
         self._faces = self._bystanders = 0
         self._hints: tuple[tuple[int, tuple[str, ...]], ...] = ()
         self._frames: Fanout[Frame] = Fanout()
         engine = None if inference is None else inference.engine
         self._persons: Persons | None = None
+        self._feed: Feed | None = None
         if inference is not None:
+            rhythm = build_rhythm(config, inference.engine)
             self._persons = build_persons(
-                config, inference.engine, inference.wanted_hz, name, on_error=problems.note
+                config, inference.engine, rhythm.wanted_hz, name, on_error=self._problems.note
+            )
+            self._feed = Feed(
+                name, self._rings, self._predicted, self._persons.adjust, rhythm=rhythm, told=self._fed
             )
         self._inspector = None if inference is None else Inspector(inference, name, self._origin_ns)
         self.driver: DriverFeed | None = None
         if config.profile == "driver":
-            self.driver = build_driver(config, self.events.publish, self._origin_ns)
+            self.driver = build_driver(config, self._tell, self._origin_ns)
+        self._mqtt: MqttLink | None = None
+        if config.mqtt and self.driver is not None:
+            self._mqtt = MqttLink(
+                config.mqtt,
+                self.events,
+                self.driver.set_speed,
+                stream="" if on_opened is None else name,
+                on_error=self._problems.note,
+            )
         self._vision = Vision(
             f"vision-{name}",
             lambda: build_landmarker(config),
             lambda landmarker: build_vision(config, engine, landmarker, self.views),
-            on_error=problems.retrying,
-            on_recovered=problems.clear,
+            on_error=self._problems.retrying,
+            on_recovered=self._problems.clear,
+            stream=name,
         )
         self._composer = Composer(
             f"composer-{name}",
             blank_wh=(config.width, config.height),
             source_notice=self._source_notice,
             notices=self._notices,
-            on_error=problems.retrying,
-            on_recovered=problems.clear,
+            on_error=self._problems.retrying,
+            on_recovered=self._problems.clear,
             expressions=config.reads_expressions,
             view=self.views,
             message=lambda: self.consents.notice,
+            stream=name,
         )
+        self._report = Report(config, self._vision, self._composer, inference, self._feed, self._tally)
         self._opener = opener
         self._losses_before = 0  # of the sources before this one
         self._source = self.consents.first_source
-        self._capture, self._browser = self._make_capture(self._source, 0)
+        self._capture, self._browser = self._make_capture(self._source, 0, on_opened)
         self._frames.subscribe(self._vision.frames.put)
         self._frames.subscribe(self._composer.offer)
         self._vision.seen.subscribe(self._composer.see)
@@ -139,19 +168,21 @@ class Stream:
     # -- life cycle: consumers start first and stop last ------------------------------------------------
 
     def start(self) -> None:
-        """Starts the threads and waits until the source is open.
+        """Starts the threads and waits until the source is open, unless it is one of several.
 
         Raises:
             SourceError: the source cannot be opened; nothing is left running.
         """
-        if self._inference is not None:
-            adjust = None if self._persons is None else self._persons.adjust
-            self._inference.add(Feed(self.name, self._vision.rings, self._predicted, adjust))
+        if self._inference is not None and self._feed is not None:
+            self._inference.add(self._feed)
+        if self._mqtt is not None:
+            self._mqtt.start()
         self._composer.worker.start()
         self._vision.worker.start()
         self._capture.start()
         try:
-            self._capture.wait_opened(OPEN_TIMEOUT_S)
+            if self._on_opened is None:
+                self._capture.wait_opened(OPEN_TIMEOUT_S)
             if self._config.record:
                 self.recorder.start()
         except IfddLiveError:
@@ -168,6 +199,8 @@ class Stream:
             self._inference.remove(self.name)
         if self._persons is not None:
             self._persons.stop()
+        if self._mqtt is not None:
+            self._mqtt.stop()
 
     # -- what the server uses ---------------------------------------------------------------------------
 
@@ -225,11 +258,7 @@ class Stream:
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of the stream; any thread, returns at once."""
-        t_ns = now_ns()
-        capture, inference = self._capture.status(), self._inference
-        if not self.views().expressions:
-            inference = None
-        engine = None if inference is None else inference.engine
+        capture = self._capture.status()
         return {
             "source": {
                 "source": self._source,
@@ -240,36 +269,8 @@ class Stream:
             },
             "profile": self._config.profile,
             "driver": None if self.driver is None else self.driver.status(),
-            "model": None
-            if engine is None
-            else {
-                "name": engine.spec.name,
-                "device": engine.device_name,
-                "trained": engine.spec.trained,
-                "labels": list(engine.spec.labels),
-                "window_s": self._config.window_seconds,
-                "frames": engine.spec.frames,
-            },
-            "keeps_up": True if inference is None else inference.keeps_up,
-            "rates": {
-                "capture_fps": round(capture["fps"], 1),
-                "vision_fps": round(self._vision.rate.per_s(t_ns), 1),
-                "picture_fps": round(self._composer.rate.per_s(t_ns), 1),
-                "prediction_hz": 0.0 if inference is None else round(inference.rate.per_s(t_ns), 1),
-                "prediction_hz_wanted_a_face": 0.0 if inference is None else round(inference.wanted_hz, 1),
-                "model_load": 0.0 if inference is None else round(inference.load, 2),
-            },
-            "drops": {
-                "source": capture["dropped"],
-                "vision": self._vision.frames.dropped,
-                "composer": self._composer.frames.dropped,
-            },
-            "latency_ms": {
-                "vision": self._vision.durations.summary(),
-                "inference": None if inference is None else inference.durations.summary(),
-                "paint": self._composer.durations.summary(),
-                "frame_to_picture": self._composer.ages.summary(),
-            },
+            "mqtt": None if self._mqtt is None else self._mqtt.status(),
+            **self._report.status(capture, reads=self.views().expressions),
             "faces": self._faces,
             "bystanders": self._bystanders,
             "hints": [{"face": face_id, "hints": list(hints)} for face_id, hints in self._hints],
@@ -279,31 +280,12 @@ class Stream:
 
     def measures(self) -> Measures:
         """What `/metrics` says of the stream; any thread, returns at once."""
-        capture, inference = self._capture.status(), self._inference
-        durations = {"vision": self._vision.durations, "paint": self._composer.durations}
-        if inference is not None:
-            durations["inference"] = inference.durations
-        return Measures(
-            durations=durations,
-            frame_age=self._composer.ages,
-            frames={
-                "capture": self._capture.next_seq,
-                "vision": self._vision.rate.count,
-                "picture": self._composer.rate.count,
-            },
-            dropped={
-                "source": capture["dropped"],
-                "unusable": capture["unusable"],
-                "vision": self._vision.frames.dropped,
-                "composer": self._composer.frames.dropped,
-            },
-            predictions=self._tally.predictions,
-            alerts=dict(self._tally.alerts),
+        capture = self._capture.status()
+        return self._report.measures(
+            capture,
+            frames=self._capture.next_seq,
+            losses=self._losses_before + capture["losses"],
             faces=self._faces,
-            source_live=capture["state"] == "live",
-            source_losses=self._losses_before + capture["losses"],
-            model_load=0.0 if inference is None else inference.load,
-            keeps_up=inference is None or inference.keeps_up,
         )
 
     @property
@@ -317,14 +299,25 @@ class Stream:
         return self._vision.rate.count > 0
 
     @property
+    def sourceless(self) -> bool:
+        """True while the source is lost, has ended, or waits for consent or a sender."""
+        return self._capture.state in ("lost", "waiting", "ended")
+
+    @property
     def description(self) -> str:
         """The source in words, with the reason where the program chose it."""
         capture = self._capture.status()
-        return self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
+        line = self.consents.line or str(capture["reason"] or f"source: {capture['source']}")
+        if self._on_opened is None:
+            return line
+        later = {"opening": ", not open yet", "lost": f", lost: {capture['problem']}"}
+        return f"stream {self.name}: {line}{later.get(capture['state'], '')}"
 
     # -- wiring -----------------------------------------------------------------------------------------
 
-    def _make_capture(self, text: str, first_seq: int) -> tuple[Capture, PushSource]:
+    def _make_capture(
+        self, text: str, first_seq: int, on_opened: Callable[[Exception | None], None] | None = None
+    ) -> tuple[Capture, PushSource]:
         browser = PushSource()
         closed = self.consents.waits and text == self._config.source
         capture = Capture(
@@ -335,17 +328,14 @@ class Stream:
             name=f"capture-{self.name}",
             first_seq=first_seq,
             on_error=self._problems.note,
+            about=shown(text),
+            stream=self.name,
+            on_opened=on_opened,
         )
         return capture, browser
 
     def _agreed(self) -> None:
         """Somebody told the purpose, and perhaps that the camera may open."""
-        if not self._consent.expressions and self.views().expressions:
-            self.views.silence()
-            if self._inference is not None:
-                self._inference.remove(self.name)
-            if self._persons is not None:
-                self._persons.forget()
         with self._lock:
             if self.consents.pending and self._consent.camera:
                 before, self.consents.pending = self._source, False
@@ -355,6 +345,14 @@ class Stream:
                     self.consents.pending = True
                     self._switch(before)
                     raise
+
+    def _silence(self) -> None:
+        """Somebody, perhaps of another stream, told a purpose that allows no expressions to be read."""
+        self.views.silence()
+        if self._inference is not None:
+            self._inference.remove(self.name)
+        if self._persons is not None:
+            self._persons.forget()
 
     def _switch(self, text: str) -> None:
         """Ends the present capture and starts one of another source; raises if that does not open."""
@@ -381,7 +379,7 @@ class Stream:
             self._composer.watch_driver(self.driver.observe(observation))
         self._composer.observe(observation)
         for event in face_events(observation, self._origin_ns):
-            self.events.publish(event)
+            self._tell(event)
         if self._inference is not None:
             self._inference.wake()
 
@@ -389,7 +387,22 @@ class Stream:
         if not self.views().expressions:
             return  # it was under way when the reading ended
         self._composer.predict(prediction)
-        self.events.publish(prediction_event(prediction, self._origin_ns))
+        self._tell(prediction_event(prediction, self._origin_ns))
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        """Publishes a result with the stream's name."""
+        self.events.publish({**event, "stream": self.name})
+
+    def _rings(self) -> tuple[CropRing, ...]:
+        return self._vision.rings()
+
+    def _fed(self, error: Exception | None) -> None:
+        """What this stream does with predictions has failed, or works again; inference thread."""
+        part = f"results-{self.name}"
+        if error is None:
+            self._problems.clear(part)
+        else:
+            self._problems.retrying(part, error)
 
     def _source_notice(self) -> str:
         if self.consents.waits:

@@ -99,6 +99,7 @@ class Supervised:
         on_recovered: Callable[[str], None] | None = None,
         patience_s: float = math.inf,
         making_s: float = 180.0,
+        stream: str = "",
     ) -> None:
         """Makes it without starting.
 
@@ -111,12 +112,14 @@ class Supervised:
             on_recovered: told the name when the part works again, on its thread.
             patience_s: a step that takes longer hangs; needs a Watchdog.
             making_s: the same for making.
+            stream: whose part it is, for log lines; "" for the process's.
         """
         self.name, self.make = name, make
         self.failures = self.hangs = 0  # since the start
         self.error: BaseException | None = None  # what failed last; None once it works again
         self._wake, self._on_error, self._on_recovered = wake, on_error, on_recovered
         self._patience_s, self._making_s = patience_s, making_s
+        self._about = {"part": name, **({"stream": stream} if stream else {})}
         self._lock = threading.Lock()
         self._life = Life(self, 0, after_hang=False)
         self._hung: list[Worker] = []
@@ -155,7 +158,7 @@ class Supervised:
         wait_s = min(FIRST_BACK_OFF_S * 2.0 ** min(failures - 1, 30), LONGEST_BACK_OFF_S)
         text = f"{self.name} failed ({type(error).__name__}: {error}), trying again in {wait_s:g} s"
         trace = error if failures == 1 else None  # the others of a row say the same
-        say(log, "fault", text, logging.WARNING, trace, part=self.name, failures=failures)
+        say(log, "fault", text, logging.WARNING, trace, failures=failures, **self._about)
         self._note(error)
         return wait_s
 
@@ -163,7 +166,7 @@ class Supervised:
         """Notes that the part works. Called by the life."""
         if self.error is not None:
             self.error = None
-            say(log, "recovered", f"{self.name} works again", logging.WARNING, part=self.name)
+            say(log, "recovered", f"{self.name} works again", logging.WARNING, None, **self._about)
             if self._on_recovered is not None:
                 self._on_recovered(self.name)
 
@@ -192,7 +195,7 @@ class Supervised:
             self.hangs += 1
         error = HungError(f"no answer for {stuck_s:.1f} s")
         text = f"{self.name} hangs ({error}), a new thread takes over"
-        say(log, "hang", text, logging.WARNING, part=self.name, hung=len(self._hung))
+        say(log, "hang", text, logging.WARNING, None, hung=len(self._hung), **self._about)
         self._note(error)
         self._life.worker.start()
 

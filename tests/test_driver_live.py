@@ -68,7 +68,7 @@ def test_it_runs_without_a_model_and_answers_requests(
     assert watcher.last.size_wh == (640, 480), "no strip below the picture"
     driver.recalibrate()
     watcher.until(lambda: states(watcher)[-1]["state"] == "CALIBRATING")
-    assert application.health() == {"ok": True, "state": "ok", "problems": [], "parts": {}}
+    assert application.health() == {"ok": True, "state": "ok", "problems": [], "parts": {}, "streams": {}}
     assert application.ready()
 
 
@@ -89,7 +89,7 @@ def test_a_broker_that_is_not_there_disturbs_nothing(
     watcher.until(lambda: len(states(watcher)) > 5)
     watcher.more_pictures(10)
     assert application.health()["ok"]
-    assert application.status()["mqtt"]["online"] is False
+    assert application.streams["main"].status()["mqtt"]["online"] is False
 
 
 @pytest.mark.usefixtures("no_model")

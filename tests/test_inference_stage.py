@@ -10,8 +10,9 @@ import models
 from realtime.clock import now_ns, to_ns
 from realtime.inference.engine import Engine
 from realtime.inference.smoothing import Smoother
-from realtime.inference.stage import Feed, InferenceStage
+from realtime.inference.stage import Feed, InferenceStage, Rhythm
 from realtime.inference.thread import Inference
+from realtime.stats import Rate
 from realtime.values import Prediction
 from tests.test_engine import filled_ring, push
 
@@ -110,22 +111,95 @@ def test_predictions_that_come_late_are_counted_and_those_after_a_gap_are_not(en
 
 
 def test_a_model_that_takes_all_the_time_does_not_keep_up(engine: Engine) -> None:
-    inference = Inference(engine, stage(engine), on_error=lambda *_: None)
-    assert inference.keeps_up
+    inference, feed = Inference(engine, stage(engine), on_error=lambda *_: None), a_feed("main")
+    inference.add(feed)
+    assert inference.keeps_up(feed)
     t_ns = now_ns()
     inference._load.begin(t_ns - to_ns(10))
     assert inference.load == 1
-    assert not inference.keeps_up
+    assert not inference.keeps_up(feed)
+    other = a_feed("other")
+    inference.add(other)
+    assert not inference.keeps_up(other), "it reads nothing"
+    for each in (feed, other):
+        marked(each.rate)
+    marked(feed.late)
+    assert inference.keeps_up(other), "its predictions come in time"
+    assert not inference.keeps_up(feed)
+    inference.remove("other")
     inference._load.end(t_ns - to_ns(9))
-    assert inference.keeps_up
+    assert not inference.keeps_up(feed)
 
 
 def test_a_model_whose_predictions_are_mostly_late_does_not_keep_up(engine: Engine) -> None:
-    made = stage(engine)
-    inference, t_ns = Inference(engine, made, on_error=lambda *_: None), now_ns()
+    inference, feed = Inference(engine, stage(engine), on_error=lambda *_: None), a_feed("main")
+    inference.add(feed)
+    marked(feed.rate)
+    assert inference.keeps_up(feed)
+    marked(feed.late)
+    assert not inference.keeps_up(feed)
+
+
+def a_feed(name: str) -> Feed:
+    return Feed(name, tuple, lambda _: None)
+
+
+def marked(rate: Rate) -> None:
+    """Six events in the last two seconds."""
     for k in range(6):
-        inference.rate.mark(t_ns - to_ns(0.4) * (5 - k))
-    assert inference.keeps_up
-    for k in range(6):
-        made.late.mark(t_ns - to_ns(0.4) * (5 - k))
-    assert not inference.keeps_up
+        rate.mark(now_ns() - to_ns(0.4) * (5 - k))
+
+
+def test_streams_have_rhythms_of_their_own(engine: Engine) -> None:
+    rings = {name: filled_ring(seconds=0.1) for name in ("slow", "quick")}
+    got: dict[str, list[Prediction]] = {name: [] for name in rings}
+    feeds = tuple(
+        Feed(
+            name,
+            lambda name=name: (rings[name],),  # type: ignore[misc]
+            got[name].append,
+            rhythm=Rhythm(smoother, engine.spec.frames, hop_s=hop_s, span_s=1.0),
+        )
+        for name, hop_s in (("slow", 0.45), ("quick", 0.13))
+    )
+    inference = stage(engine)
+    for k in range(3, 93):
+        for ring in rings.values():
+            push(ring, k, 1)
+        inference.step(feeds)
+    assert len(got["quick"]) > 2.5 * len(got["slow"]) > 0
+    assert [each.rate.count for each in feeds] == [len(got["slow"]), len(got["quick"])]
+
+
+def test_what_one_stream_raises_does_not_reach_the_others(engine: Engine) -> None:
+    broken = True
+    told: list[Exception | None] = []
+    got: list[Prediction] = []
+
+    def publish(_: Prediction) -> None:
+        if broken:
+            raise RuntimeError("a bug")
+
+    rings = {name: filled_ring(seconds=0.1, face_id=number) for number, name in enumerate(("a", "b", "c"), 1)}
+    feeds = (
+        Feed("a", lambda: (rings["a"],), publish, told=told.append),
+        Feed("b", lambda: 1 / 0, lambda _: None, told=told.append),  # type: ignore[arg-type, return-value]
+        Feed("c", lambda: (rings["c"],), got.append),
+    )
+    inference = stage(engine)
+    for k in range(3, 63):
+        for ring in rings.values():
+            push(ring, k, 1)
+        inference.step(feeds)
+    assert len(got) >= 7
+    kinds = {type(each) for each in told}
+    assert kinds == {RuntimeError, ZeroDivisionError}
+    broken = False
+    told.clear()
+    for k in range(63, 83):
+        for ring in rings.values():
+            push(ring, k, 1)
+        inference.step(feeds)
+    assert told.count(None) == 1, "a works again, which is told once"
+    with pytest.raises(ZeroDivisionError):
+        inference.step((Feed("alone", lambda: 1 / 0, lambda _: None),))  # type: ignore[arg-type, return-value]

@@ -95,7 +95,7 @@ def test_viewers_are_counted_while_they_are_there_and_after_they_left(running: R
     assert (
         after["ifdd_pictures_sent_total{stream=main}"] >= during["ifdd_pictures_sent_total{stream=main}"] > 0
     )
-    assert after["ifdd_viewers_ended_total{reason=ended by the peer}"] == 1
+    assert after["ifdd_viewers_ended_total{reason=ended by the peer,stream=main}"] == 1
 
 
 def test_refusals_are_counted_by_their_status(running: Running) -> None:  # noqa: F811
@@ -112,8 +112,8 @@ def test_parts_that_fail_are_named(running: Running, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(running.served, "health", lambda: report)
     running.served.failures = {"inference": 4}  # type: ignore[attr-defined]
     samples, _ = read(running.url)
-    assert samples["ifdd_part_failing{stage=inference}"] == 1
-    assert samples["ifdd_part_failures_total{stage=inference}"] == 4
+    assert samples["ifdd_part_failing{stage=inference,stream=}"] == 1
+    assert samples["ifdd_part_failures_total{stage=inference,stream=}"] == 4
     assert samples["ifdd_healthy{}"] == 0
 
 

@@ -116,7 +116,7 @@ def test_demo_gives_pictures_and_predictions_and_stops_twice(
     watcher.until(lambda: len(watcher.predictions()) >= 5)
     watcher.more_pictures(10)
     assert application.ready()
-    assert application.health() == {"ok": True, "state": "ok", "problems": [], "parts": {}}
+    assert application.health() == {"ok": True, "state": "ok", "problems": [], "parts": {}, "streams": {}}
     status = application.streams["main"].status()
     assert status["source"]["state"] == "live"
     assert status["model"] == {

@@ -19,6 +19,7 @@ overrides = {{ encoder = "resnet-narrow", width = 32, heads = 2, frames = 4, siz
 [data]
 main = "{main}"
 shapes = "{shapes}"
+public_shapes = "{shapes}"
 versions = 1
 [stills]
 epochs = 2
@@ -30,6 +31,13 @@ strength = 0.1
 epochs = 2
 batch = 16
 peak = 3e-3
+average = 0.5
+strength = 0.1
+[whole]
+epochs = 2
+batch = 16
+round_clips = 32
+peak = 1e-3
 average = 0.5
 strength = 0.1
 """
@@ -70,6 +78,10 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     before = (run / "out/stills.pt").read_bytes()
     assert train.main(arguments) == 0
     assert (run / "out/stills.pt").read_bytes() == before
+    with (run / "out/whole.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["round"] for row in rows] == ["1", "2"]
+    assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
     weights = run / "out/ifdd-stream.safetensors"
     spec = models.read_spec(weights)
     assert spec.trained
@@ -90,6 +102,17 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
         assert 0 <= printed[name] <= 1
     assert printed["ms_per_frame"] > 0
     assert printed["no_face"] == 0
+
+    answers = {}
+    for form in ("clips", "frame"):
+        arguments = ["--weights", str(weights), "--data", f"prepared:{run / 'main.npz'}", "--as", form]
+        code = evaluate.main([*arguments, "--shapes", str(run / "shapes.npz")])
+        answers[form] = json.loads(capsys.readouterr().out)
+        assert code == 0
+        assert answers[form]["count"] == 14  # those that are drawn
+    assert (
+        answers["frame"]["ece_before"] != answers["clips"]["ece_before"]
+    )  # another reading of the same clips
 
 
 def test_a_wrong_configuration_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

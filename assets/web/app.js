@@ -7,12 +7,13 @@ import { known, t } from "./logic/language.js";
 import { latency } from "./logic/latency.js";
 import { Rate } from "./logic/rate.js";
 import { ServerClock } from "./logic/serverclock.js";
-import { post } from "./net/api.js";
+import { post, stream, useStream } from "./net/api.js";
 import { Poll } from "./net/poll.js";
 import { Watcher } from "./net/watcher.js";
 import { get, localise, options, show, text, words } from "./view/dom.js";
 import { DriverPanel } from "./view/driver.js";
 import { Faces } from "./view/faces.js";
+import { Grid } from "./view/grid.js";
 import { Guide } from "./view/guide.js";
 import { Help } from "./view/help.js";
 import { Issm } from "./view/issm.js";
@@ -21,6 +22,7 @@ import { LAYERS, Layers } from "./view/layers.js";
 import * as looks from "./view/looks.js";
 import { Neutral } from "./view/neutral.js";
 import { Privacy, tellPurpose } from "./view/privacy.js";
+import { Published } from "./view/published.js";
 import { Recordings } from "./view/recordings.js";
 import { Session } from "./view/session.js";
 import { Sources } from "./view/sources.js";
@@ -32,6 +34,7 @@ import { Timeline } from "./view/timeline.js";
 const RUNNING_MS = 250;
 const IDLE_MS = 3000;
 const STATUS_MS = 1000;
+const STREAMS_MS = 2000;
 const PICTURES_KEPT = 30;
 
 looks.startLanguage();
@@ -57,7 +60,9 @@ const faces = new Faces(get("faces"), get("face-template"), (list) => {
   offerFaces(list);
   showNobody();
 });
+const grid = new Grid(get("streams"), chooseStream);
 const watcher = new Watcher(video, showState, (result) => {
+  grid.result(result);
   if (typeof result.t === "number") clock.note(result.t, performance.now());
   if (driver.show(result)) return;
   if (result.probabilities) predictions.mark();
@@ -76,6 +81,7 @@ const session = new Session(
   async (doing) => (await does(doing, polls.session)) && (await polls.recordings.now(), true),
   answer,
 );
+const published = new Published(get("published"), (line) => announcer.tell(line));
 const recordings = new Recordings(get("sessions"), (doing) => does(doing, polls.recordings), answer);
 const sources = new Sources({
   say,
@@ -116,6 +122,11 @@ const polls = {
     recordings.show(state?.sessions ?? []);
     return tabs.chosen === "session" ? 5 * STATUS_MS : 10 * IDLE_MS;
   }),
+  streams: new Poll("/api/streams", (answered) => {
+    grid.update(answered?.streams);
+    showPills();
+    return STREAMS_MS;
+  }),
 };
 
 // -- the connection ---------------------------------------------------------------------------------
@@ -130,9 +141,10 @@ function showState(state, why) {
   get("screen").dataset.state = state;
   words(get("toggle"), watcher.running ? "watch.stop" : "watch.start");
   if (state !== before && state !== "connecting") announcer.tell(t(`announce.${state}`));
+  grid.mirror(state === "live" ? video.srcObject : null);
   if (state === "live") {
     clock.reset();
-    for (const each of Object.values(polls)) each.start();
+    for (const each of Object.values(polls)) if (each !== polls.streams || grid.several) each.start();
   } else {
     faces.clear();
     driver.clear(state === "stopped");
@@ -153,10 +165,36 @@ function showState(state, why) {
 async function takeStatus(answered) {
   status = answered;
   if (status) watcher.retryNow();
+  if (status?.streams?.length > 1) offerStreams(status);
   figures = watcher.running ? await watcher.figures() : null;
   await sources.update(status);
   showStatus();
   return STATUS_MS;
+}
+
+function offerStreams({ streams, stream: name }) {
+  const first = !grid.several;
+  grid.offer(streams, name);
+  if (!first) return;
+  if (!stream()) useStream(name);
+  grid.mirror(video.srcObject);
+  polls.streams.start();
+}
+
+// Another stream becomes the large one: everything but the grid begins anew.
+function chooseStream(name) {
+  if (name === stream() || !watcher.running) return;
+  useStream(name);
+  grid.enlarge(name);
+  sources.switched();
+  guide.hide(neutral);
+  guide.hide(teach);
+  timeline.forget();
+  driver.clear(true);
+  say("");
+  watcher.restart();
+  for (const each of Object.values(polls)) each.start();
+  answer(t("streams.shown", { stream: name }));
 }
 
 function eachPicture() {
@@ -182,6 +220,10 @@ function showStatus() {
     tellPurpose(document.querySelector(".purpose"), status.consent);
   }
   issm.offer(model?.frames ?? null, Boolean(view && model));
+  if (status) {
+    published.show(status.publish ?? null);
+    show(get("stays"), status.published_to?.length === 0);
+  }
   showNobody();
   offerTabs();
   showPills();
@@ -216,7 +258,7 @@ function showNobody() {
 }
 
 function showPills() {
-  const on = watcher.running && (sources.cameraOn || serverCameraOn(status));
+  const on = watcher.running && (sources.cameraOn || serverCameraOn(status) || grid.cameraOn);
   if (on !== cameraOn) announcer.tell(t(on ? "announce.cameraOn" : "announce.cameraOff"));
   cameraOn = on;
   show(get("camera-on"), on);
@@ -297,6 +339,7 @@ function toggleWatching() {
   if (watcher.running) watcher.stop();
   else watcher.start();
   sources.watched(watcher.running);
+  grid.watch(watcher.running);
   showStatus();
 }
 
@@ -321,7 +364,7 @@ function changeLanguage() {
   looks.nextLanguage();
   localise(document);
   get("language").textContent = document.documentElement.lang === "de" ? "EN" : "DE";
-  for (const each of [faces, issm, layers, timeline, sources]) each.relabel();
+  for (const each of [faces, issm, layers, timeline, sources, grid]) each.relabel();
   offerFaces(faces.faces);
   showStatus();
   for (const each of Object.values(polls)) each.now();
@@ -336,6 +379,8 @@ const actions = {
   say: sayReading,
   record: () => tabs.choose("session", true),
   neutral: () => tabs.choose("personal", true),
+  previous: () => grid.step(-1),
+  following: () => grid.step(1),
   marker: () => session.mark(""),
   digit: (digit) => session.mark(t("session.markerKey", { number: digit })),
   exclude: () => session.exclude(),

@@ -1,7 +1,7 @@
 """What each part of the window model brings: `python -m models.training.ablate --config FILE --run FOLDER`.
 
-Each variant trains on the clips that the run's stage two encoded, with the same seed and for as many epochs,
-and is measured on PublicTest: stills, and clips whose expression moves. Prints a Markdown table.
+Each variant repeats the run's stage two, on the clips that it encoded, with the same seed and for as many
+epochs, and is measured on PublicTest: stills, and clips whose expression moves. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from models.checkpoint import load_checkpoint
 from models.errors import ModelError
 from models.ifdd.lifting import Lifting
 from models.ifdd.streaming import IfddStream
 from models.registry import create_model
 from models.training.augment import Random
-from models.training.evaluate import CLIP_SEED, clips_of
+from models.training.clips import CLIP_SEED
+from models.training.evaluate import clips_of
 from models.training.features import Encoded
 from models.training.metrics import score
 from models.training.prepared import load_prepared
+from models.training.run import load_state
 from models.training.settings import Settings, StageSettings, load_settings
 from models.training.windows import Pool, load_pool, read_windows, start_plain, train_windows
 
@@ -90,12 +91,14 @@ VARIANTS: dict[str, Change] = {
 }
 
 
-def ablate(settings: Settings, weights: Path, pool: Pool, clips: Encoded, epochs: int) -> list[str]:
+def ablate(
+    settings: Settings, encoder: dict[str, Tensor], pool: Pool, clips: Encoded, epochs: int
+) -> list[str]:
     """The table's lines.
 
     Args:
         settings: of the run.
-        weights: the run's weights, whose encoder and gate every variant starts from.
+        encoder: state of the run's frame encoder, which stage one taught.
         pool: the run's encoded clips.
         clips: PublicTest clips.
         epochs: of each variant.
@@ -105,14 +108,13 @@ def ablate(settings: Settings, weights: Path, pool: Pool, clips: Encoded, epochs
         "| --- | --- | --- | --- | --- |",
     ]
     fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
-    trained = load_checkpoint(weights)
     stage = dataclasses.replace(settings.clips, epochs=epochs)
     for name, change in VARIANTS.items():
         fabric.seed_everything(settings.seed, verbose=False)
         model = create_model(settings.model.name, **settings.model.overrides)
-        if not isinstance(model, IfddStream) or not isinstance(trained, IfddStream):
+        if not isinstance(model, IfddStream):
             raise ModelError(f"model: expected ifdd-stream, got {settings.model.name}")
-        model.encoder.load_state_dict(trained.encoder.state_dict())
+        model.encoder.load_state_dict(encoder)
         model.encoder.requires_grad_(False)
         start_plain(model)
         train_windows(fabric, model, pool, change(model, stage), None, settings.seed)
@@ -139,19 +141,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", required=True, type=Path, help="folder of a finished run")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--part", type=float, default=1.0, help="share of the clips that an epoch draws")
-    parser.add_argument("--clips", type=int, default=300, help="PublicTest faces that clips are made of")
     args = parser.parse_args(arguments)
     try:
         settings = load_settings(args.config)
-        weights = args.run / f"{settings.model.name}.safetensors"
+        state = load_state(args.run / "clips-best.pt")
+        if state is None:
+            raise ModelError(f"{args.run}: expected a finished stage two (clips-best.pt), got none")
         pool = load_pool(args.run / "pool")
         pool = dataclasses.replace(pool, weights=pool.weights * args.part)
+        model = create_model(settings.model.name, **settings.model.overrides)
+        if not isinstance(model, IfddStream):
+            raise ModelError(f"model: expected ifdd-stream, got {settings.model.name}")
+        model.load_state_dict(state)
         public = load_prepared(settings.data.main).split("public")
-        model = load_checkpoint(weights)
-        assert isinstance(model, IfddStream)
-        chosen = torch.randperm(len(public), generator=torch.Generator().manual_seed(CLIP_SEED))[: args.clips]
-        clips = clips_of(model, public.take(chosen.numpy()), CLIP_SEED)
-        print("\n".join(ablate(settings, weights, pool, clips, args.epochs)))
+        clips = clips_of(model.eval(), public, CLIP_SEED, settings.data.public_shapes)
+        print("\n".join(ablate(settings, model.encoder.state_dict(), pool, clips, args.epochs)))
     except ModelError as error:
         print(f"ablate: {error}", file=sys.stderr)
         return 2

@@ -28,6 +28,7 @@ from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS
 from models.training import shapes
 from models.training.augment import Random
+from models.training.clips import CLIP_SEED, LEFT_OVER
 from models.training.evaluate_clips import Reading, evaluate_clips
 from models.training.features import Encoded, encode_clips, encode_stills
 from models.training.figures import draw_confusion
@@ -39,7 +40,7 @@ from realtime.values import CROP_SIDE
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
 DEFAULT = "ifdd-stream"
-CLIP_SEED = 20
+FORMS = ("stills", "clips", "frame")
 
 
 def find_weights(name: str) -> Path:
@@ -90,7 +91,7 @@ def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") 
         levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
     random = Random(seed, next(model.parameters()).device)
     return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
-                        strength=0.4)  # fmt: skip
+                        strength=LEFT_OVER)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -128,7 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", required=True,
                         help="fer2013:PATH, faces:DIR, folder:ROOT, prepared:NPZ, clips:CACHE")  # fmt: skip
     parser.add_argument("--split", default="test", help="train, public or test")
-    parser.add_argument("--as", dest="form", choices=("stills", "clips"), default="stills")
+    parser.add_argument("--as", dest="form", choices=FORMS, default="stills",
+                        help="frame: only the middle frame of each of the clips")  # fmt: skip
     parser.add_argument("--shapes", default="",
                         help="for clips: faces drawn by models.training.shapes --count 0")  # fmt: skip
     parser.add_argument("--classes", default=",".join(BASIC_LABELS), help="whose recalls make up uar")
@@ -194,9 +196,13 @@ def evaluate(
     prepared = pictures(data, split, workers)
     if 0 < limit < len(prepared):
         prepared = prepared.take(np.sort(np.random.default_rng(CLIP_SEED).permutation(len(prepared))[:limit]))
-    encoded = (
-        encode_stills(model, prepared) if form == "stills" else clips_of(model, prepared, CLIP_SEED, drawn)
-    )
+    if form == "stills":
+        encoded = encode_stills(model, prepared)
+    else:
+        encoded = clips_of(model, prepared, CLIP_SEED, drawn)
+    if form == "frame":
+        middle = encoded.features.shape[1] // 2
+        encoded = Encoded(encoded.features[:, middle : middle + 1], encoded.labels)
     result = summarise(read_windows(model, encoded), encoded.labels, spec.temperature, classes)
     frame_ms, window_ms = measure_cost(model)
     return {

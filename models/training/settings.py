@@ -33,6 +33,8 @@ class DataSettings:
         main: the set with official splits; chooses the best epoch by its "public" split.
         extra: added to training, "train" split only; "" for none.
         shapes: faces at several strengths of their expression (`models.training.shapes`); "" for none.
+        public_shapes: the same of the main set's "public" split; clips of them also choose the round of stage
+            three. "" for none.
         versions: how many random clips are made of each of those faces.
         moving_weight: how many times an epoch of stage two draws each of those clips, on average.
         extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
@@ -41,6 +43,7 @@ class DataSettings:
     main: str = "out/fer2013.npz"
     extra: str = ""
     shapes: str = ""
+    public_shapes: str = ""
     versions: int = 4
     moving_weight: float = 1.0
     extra_weights: dict[str, float] = field(default_factory=dict)
@@ -63,8 +66,9 @@ class StageSettings:
         coarse_share: share of the epochs, at the start, on pictures of `coarse_size` pixels, which are
             cheaper; 0 for none. Any size that gives a feature map of the same side will do.
         coarse_size: see `coarse_share`.
-        intensity: weight of the intensity-aware loss (stage two).
-        lifting: weight of the lifting loss (stage two).
+        intensity: weight of the intensity-aware loss (stages two and three).
+        lifting: weight of the lifting loss (stages two and three).
+        round_clips: clips of a round, which is stage three's epoch.
     """
 
     epochs: int = 30
@@ -81,11 +85,13 @@ class StageSettings:
     coarse_size: int = 0
     intensity: float = 0.1
     lifting: float = 0.1
+    round_clips: int = 8192
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run: `[model]`, `[data]`, `[stills]` (stage one), `[clips]` (stage two) and the file's top level.
+    """A run: `[model]`, `[data]`, `[stills]` (stage one), `[clips]` (stage two), `[whole]` (stage three,
+    none without the table) and the file's top level.
 
     Attributes:
         seed: of everything random.
@@ -98,6 +104,7 @@ class Settings:
     data: DataSettings = field(default_factory=DataSettings)
     stills: StageSettings = field(default_factory=StageSettings)
     clips: StageSettings = field(default_factory=StageSettings)
+    whole: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
     seed: int = 1
     accelerator: str = "auto"
     devices: int = 1

@@ -1,8 +1,9 @@
 """Trains the model that a configuration describes: `python -m models.training.train --config FILE`.
 
 A configuration of kind "clips" (`models.training.recipe`) trains on prepared clips and takes the options of
-`models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one), then the rest on
-clips made from them (stage two). A run goes on where it was stopped; `--fresh` starts anew.
+`models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one), the rest on
+clips made from them (stage two), and then all of it on clips (stage three). A run goes on where it was
+stopped; `--fresh` starts anew.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from models.training.features import STILL_FRAMES, encode_clips, encode_stills
 from models.training.finish import ship
 from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
-from models.training.run import load_state
+from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, train_stills
+from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
 Weights = npt.NDArray[np.float64]
+STAGES = ("stills", "clips", "whole")
 
 
 def training_pictures(
@@ -100,7 +103,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
     Args:
         settings: of the run.
         folder: of the run.
-        stages: "stills", "clips" or both.
+        stages: "stills", "clips" and "whole", or some of them.
         reuse: stage two takes the clips that an earlier one encoded with the same encoder.
     """
     fabric = Fabric(
@@ -120,11 +123,11 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
     public = load_prepared(settings.data.main).split("public")
     if "stills" in stages:
         train_stills(fabric, model, pictures, weights, public, settings.stills, folder, settings.seed)
-    best = load_state(folder / "stills-best.pt")
-    if best is None:
-        raise ModelError(f"{folder}: expected a finished stage one (stills-best.pt), got none")
-    StillReader(model).load_state_dict(best)
     if "clips" in stages:
+        best = load_state(folder / "stills-best.pt")
+        if best is None:
+            raise ModelError(f"{folder}: expected a finished stage one (stills-best.pt), got none")
+        StillReader(model).load_state_dict(best)
         model.encoder.eval().requires_grad_(False)
         start_plain(model)
         if not reuse:
@@ -136,11 +139,31 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
         pool = load_pool(folder / "pool")
         train_windows(fabric, model, pool, settings.clips, folder / "clips.csv", settings.seed)
         if fabric.is_global_zero:
-            model.cpu()
-            logits = read_windows(model, pool.public_stills)
-            target = folder / f"{settings.model.name}.safetensors"
-            metrics = ship(model, logits, pool.public_stills.labels, target, settings.origin)
-            print(f"{target}: {metrics}")
+            save_state(folder / "clips-best.pt", model.state_dict())
+            finish(model, settings, public, folder)
+        fabric.barrier()
+    if "whole" in stages and settings.whole.epochs:
+        state = load_state(folder / "clips-best.pt")
+        if state is None:
+            raise ModelError(f"{folder}: expected a finished stage two (clips-best.pt), got none")
+        model.load_state_dict(state)
+        levels, labels, known = load_shapes(settings.data.shapes)
+        public_faces = None
+        if settings.data.public_shapes:
+            public_faces = load_shapes(settings.data.public_shapes)[:2]
+        faces = Faces(pictures, torch.from_numpy(weights), levels, labels, known)
+        train_whole(fabric, model, faces, public, public_faces, settings.whole, folder, settings.seed)
+        if fabric.is_global_zero:
+            finish(model, settings, public, folder)
+
+
+def finish(model: IfddStream, settings: Settings, public: Prepared, folder: Path) -> None:
+    """Writes the run's weights, with what is fitted on PublicTest, and prints its figures."""
+    model.cpu()
+    stills = encode_stills(model, public)
+    target = folder / f"{settings.model.name}.safetensors"
+    metrics = ship(model, read_windows(model, stills), stills.labels, target, settings.origin)
+    print(f"{target}: {metrics}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.training.train", description=__doc__)
     parser.add_argument("--config", required=True, type=Path, help="TOML file")
     parser.add_argument("--out", type=Path, help="folder of the run (default out/training/NAME)")
-    parser.add_argument("--stage", choices=("stills", "clips", "all"), default="all")
+    parser.add_argument("--stage", choices=(*STAGES, "all"), default="all")
     parser.add_argument(
         "--threads", type=int, default=0, help="CPU threads of a process (default: torch's own)"
     )
@@ -165,9 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load_settings(args.config)
         if args.fresh and folder.exists():
             shutil.rmtree(folder)
-        train(
-            settings, folder, ("stills", "clips") if args.stage == "all" else (args.stage,), args.reuse_clips
-        )
+        train(settings, folder, STAGES if args.stage == "all" else (args.stage,), args.reuse_clips)
     except ModelError as error:
         print(f"train: {error}", file=sys.stderr)
         return 2

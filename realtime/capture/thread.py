@@ -33,9 +33,9 @@ class Capture:
 
     A source that is lost is opened again after 0.5 s, 1 s, 2 s … 5 s; so is one that fails in any other way,
     that gives nothing usable for 3 s, or a camera whose picture stands still for 5 s. A source that cannot
-    be opened the first time ends the capture, and `wait_opened` raises why; so does an error in what takes
-    the frames, which is kept in `error`. To change the source, stop one Capture and start another with its
-    `next_seq`.
+    be opened the first time ends the capture, and `wait_opened` raises why, unless the capture is patient; so
+    does an error in what takes the frames, which is kept in `error`. To change the source, stop one Capture
+    and start another with its `next_seq`.
     """
 
     def __init__(
@@ -49,6 +49,9 @@ class Capture:
         max_side: int = 1920,
         on_error: Callable[[str, BaseException], None] | None = None,
         wait: Callable[[float], bool] | None = None,
+        about: str = "",
+        stream: str = "",
+        on_opened: Callable[[Exception | None], None] | None = None,
     ) -> None:
         """Makes it without starting.
 
@@ -61,6 +64,10 @@ class Capture:
             max_side: larger pictures are made smaller to this, pixels.
             on_error: told of an unexpected error, on the capture thread.
             wait: instead of waiting for a stop for so many seconds, for tests; True: stop.
+            about: what the source is called before it has told so itself.
+            stream: whose source it is, for log lines.
+            on_opened: makes the capture patient: a source that cannot be opened the first time is tried
+                again, too. Told once, on the capture thread, what became of the first opening.
         """
         self._open_source, self._fanout, self._clock = open_source, fanout, clock
         self._max_side = max_side
@@ -77,7 +84,8 @@ class Capture:
         self._check = PictureCheck()
         self._asked_ns: int | None = None  # while a read goes on
         self._usable_ns: int | None = None  # when the source opened or last gave a usable picture
-        self._problem = self._description = self._reason = ""
+        self._problem = self._reason = ""
+        self._description, self._stream, self._on_opened = about, stream, on_opened
         self._size_wh: tuple[int, int] | None = None
 
     def start(self) -> None:
@@ -176,6 +184,10 @@ class Capture:
         except Exception as error:
             if self._opened.is_set():
                 self._lose(error)
+            elif self._on_opened is not None:
+                self._opened.set()
+                self._on_opened(error)
+                self._lose(error)
             elif isinstance(error, SourceError):
                 self._open_error, self._problem = error, str(error)
                 self._worker.request_stop()
@@ -184,6 +196,8 @@ class Capture:
             return False
         self._description, self._reason = self._source.description, self._source.choice_reason
         self._usable_ns = None
+        if self._on_opened is not None and not self._opened.is_set():
+            self._on_opened(None)
         self._opened.set()
         return True
 
@@ -192,8 +206,7 @@ class Capture:
         text = str(error) if known else f"{type(error).__name__}: {error}"
         if self._state != "lost":
             self._losses += 1
-            name, trace = self._description, None if known else error
-            say(log, "source_lost", f"source lost: {text}", logging.WARNING, trace, source=name)
+            self._say("source_lost", f"source lost: {text}", self._description, None if known else error)
         self._state, self._problem = "lost", text
         self._close()
         if not self._wait(self._back_off_s):
@@ -220,12 +233,16 @@ class Capture:
         self._seq += 1
         if self._state == "lost":
             name = self._source.description
-            say(log, "source_back", f"source back: {name}", logging.WARNING, source=name)
+            self._say("source_back", f"source back: {name}", name)
         self._state, self._back_off_s = "live", FIRST_BACK_OFF_S
         self._problem = "the picture is black: is the camera covered?" if self._check.black else ""
         self._size_wh = frame.size_wh
         self._rate.mark(self._clock())
         self._fanout.publish(frame)
+
+    def _say(self, event: str, text: str, source: str, error: Exception | None = None) -> None:
+        whose = f"stream {self._stream}: " if self._on_opened is not None else ""
+        say(log, event, whose + text, logging.WARNING, error, source=source, stream=self._stream)
 
     def _silent_s(self) -> float:
         asked_ns = self._asked_ns

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 
-from realtime.clock import NS_PER_S, now_ns, to_ns
+from realtime.clock import NS_PER_S, now_ns, to_ns, to_s
 from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.issm import Details
 from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
+from realtime.inference.turns import WINDOW_COST, Pace, in_turns
 from realtime.stats import Rate
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing, Window
+
+
+class Rhythm:
+    """How often and over what span a face's windows are read, and how they are smoothed.
+
+    Attributes:
+        due_ns: time after which the next window of a face is due.
+        wanted_hz: what that comes to, predictions a second of one face.
+        late_ns: a prediction this long after the one before is late.
+        make_smoother: gives a new face's smoother for the model's labels.
+    """
+
+    def __init__(
+        self,
+        make_smoother: Callable[[tuple[str, ...]], Smoother],
+        frames: int,
+        *,
+        hop_s: float,
+        span_s: float,
+    ) -> None:
+        """Makes it.
+
+        Args:
+            make_smoother: see the class.
+            frames: crops in a window.
+            hop_s: time between two predictions of one face, seconds.
+            span_s: time span of a window, seconds.
+        """
+        self.make_smoother = make_smoother
+        # windows end on grid points only, so a hop is due once it is nearer than half a grid step
+        step_ns = to_ns(span_s) // (frames - 1)
+        self.due_ns = to_ns(hop_s) - step_ns // 2
+        self.wanted_hz = NS_PER_S / (step_ns * max(1, math.ceil(self.due_ns / step_ns)))
+        self.late_ns = round(1.5 * NS_PER_S / self.wanted_hz)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +62,21 @@ class Feed:
         publish: takes each prediction; called on the inference thread, must return at once.
         adjust: gives a reading's scores for its face, where persons may have taught theirs; called on the
             inference thread, must return at once.
+        rhythm: the stream's own; None: the stage's.
+        told: takes what one of these calls raised, and None when they work again, on the inference thread;
+            None: an error of one stream is an error of the stage.
+        rate: predictions published.
+        late: of these, those that came half a hop or more after they were wanted.
     """
 
     name: str
     rings: Callable[[], tuple[CropRing, ...]]
     publish: Callable[[Prediction], None]
     adjust: Callable[[int, Window, Reading], Scores] | None = None
+    rhythm: Rhythm | None = None
+    told: Callable[[Exception | None], None] | None = None
+    rate: Rate = field(default_factory=Rate)
+    late: Rate = field(default_factory=Rate)
 
 
 @dataclass(slots=True)
@@ -41,7 +86,11 @@ class _FaceState:
 
 
 class InferenceStage:
-    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`."""
+    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`.
+
+    A batch lasts about half a hop at most: where more is due the streams take turns, and `left_over` says
+    how many windows wait for the next batch, which had better come at once.
+    """
 
     def __init__(
         self,
@@ -60,15 +109,17 @@ class InferenceStage:
             span_s: time span of a window, seconds.
         """
         self._engine = engine
-        self._make_smoother = make_smoother
-        # windows end on grid points only, so a hop is due once it is nearer than half a grid step
-        step_ns = to_ns(span_s) // (engine.spec.frames - 1)
-        self._due_ns = to_ns(hop_s) - step_ns // 2
-        # what that comes to: predictions a second of one face
-        self.wanted_hz = NS_PER_S / (step_ns * max(1, math.ceil(self._due_ns / step_ns)))
+        self.rhythm = Rhythm(make_smoother, engine.spec.frames, hop_s=hop_s, span_s=span_s)
         self.late = Rate()  # predictions that came half a hop or more after they were wanted
-        self._late_ns = round(1.5 * NS_PER_S / self.wanted_hz)
+        self._pace = Pace(hop_s / 2)
         self._faces: dict[Hashable, _FaceState] = {}
+        self.left_over = 0  # windows that were due and found no room in the last batch
+        self._failing: set[tuple[str, str]] = set()  # stream and which of its own calls raised
+
+    @property
+    def wanted_hz(self) -> float:
+        """Predictions a second of one face in the stage's own rhythm."""
+        return self.rhythm.wanted_hz
 
     def forget(self) -> None:
         """Drops all that is remembered of faces: their features, averages and times."""
@@ -82,34 +133,71 @@ class InferenceStage:
             feeds: the streams.
             wanted: asked when the model has answered; False: nothing is published.
         """
-        requests: list[Request] = []
-        owners: list[Feed] = []
-        ahead: list[Ahead] = []
+        due: list[tuple[str, int, tuple[Feed, Request]]] = []
+        ahead: list[tuple[str, int, Ahead]] = []
         alive: set[Hashable] = set()
         for feed in feeds:
-            for ring in feed.rings():
-                key = (feed.name, ring.face_id)
-                alive.add(key)
-                state = self._faces.get(key)
-                last_ns = state.grid_ns if state else None
-                window = ring.window(None if last_ns is None else last_ns + self._due_ns - 1)
-                if window is not None:
-                    requests.append(Request(key, window, ring))
-                    owners.append(feed)
-                elif (serial := ring.newest_choice()) is not None:
-                    ahead.append((key, ring, serial))  # now, and not in a burst when the hop is over
+            with self._guarded(feed, "look"):
+                self._look(feed, due, ahead, alive)
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
         self._engine.retain(alive)
-        published = 0
-        readings = self._engine.read(requests, ahead)
+        room = self._pace.room()
+        chosen = in_turns(due, room // WINDOW_COST)
+        early = in_turns(ahead, room - WINDOW_COST * len(chosen))
+        self.left_over = len(due) - len(chosen)
+        started_ns = now_ns()
+        readings = self._engine.read([request for _, request in chosen], early)
+        self._pace.note(len(chosen), len(early), to_s(now_ns() - started_ns))
         if not wanted():
             return 0
-        for request, feed, reading in zip(requests, owners, readings, strict=True):
-            prediction = None if reading is None else self._predict(request, reading, feed)
-            if prediction is not None:
-                feed.publish(prediction)
-                published += 1
+        published = 0
+        for (feed, request), reading in zip(chosen, readings, strict=True):
+            with self._guarded(feed, "publish"):
+                prediction = None if reading is None else self._predict(request, reading, feed)
+                if prediction is not None:
+                    feed.publish(prediction)
+                    feed.rate.mark(now_ns())
+                    published += 1
         return published
+
+    def _look(
+        self,
+        feed: Feed,
+        due: list[tuple[str, int, tuple[Feed, Request]]],
+        ahead: list[tuple[str, int, Ahead]],
+        alive: set[Hashable],
+    ) -> None:
+        """Adds a stream's faces, its windows that are due, and the crops that its next ones will need."""
+        rhythm = feed.rhythm or self.rhythm
+        for ring in feed.rings():
+            key = (feed.name, ring.face_id)
+            alive.add(key)
+            state = self._faces.get(key)
+            last_ns = state.grid_ns if state else None
+            window = ring.window(None if last_ns is None else last_ns + rhythm.due_ns - 1)
+            since_ns = last_ns or 0
+            if window is not None:
+                due.append((feed.name, since_ns, (feed, Request(key, window, ring))))
+            elif (serial := ring.newest_choice()) is not None:
+                # now, and not in a burst when the hop is over
+                ahead.append((feed.name, since_ns, (key, ring, serial)))
+
+    @contextlib.contextmanager
+    def _guarded(self, feed: Feed, what: str) -> Iterator[None]:
+        """Keeps what one stream's own calls raise from the others."""
+        failing = (feed.name, what)
+        try:
+            yield
+        except Exception as error:
+            if feed.told is None:
+                raise
+            self._failing.add(failing)
+            feed.told(error)
+        else:
+            if failing in self._failing and feed.told is not None:
+                self._failing.discard(failing)
+                if not any(name == feed.name for name, _ in self._failing):
+                    feed.told(None)
 
     def inspect(self, feeds: tuple[Feed, ...], name: str, face_id: int) -> tuple[int, Details] | None:
         """What ISSM does in a face's newest window, and the time of its newest crop.
@@ -131,13 +219,15 @@ class InferenceStage:
         meshes = request.ring.read_landmarks(window.serials)
         if thumbnails is None or meshes is None:
             return None
-        state = self._faces.setdefault(request.key, _FaceState(self._make_smoother(labels)))
+        rhythm = feed.rhythm or self.rhythm
+        state = self._faces.setdefault(request.key, _FaceState(rhythm.make_smoother(labels)))
         # a window that begins after the last one's end follows a gap, not a delay
         if (
             state.grid_ns is not None
-            and int(window.t_ns[0]) <= state.grid_ns <= window.grid_ns - self._late_ns
+            and int(window.t_ns[0]) <= state.grid_ns <= window.grid_ns - rhythm.late_ns
         ):
             self.late.mark(now_ns())
+            feed.late.mark(now_ns())
         state.grid_ns = window.grid_ns
         t_ns = int(window.t_ns[-1])
         if feed.adjust is None:

@@ -101,21 +101,26 @@ class Inference:
         self.wake()
         return asked
 
-    @property
-    def wanted_hz(self) -> float:
-        """Predictions a second of one face, where the machine is fast enough; any thread."""
-        return self._stage.wanted_hz
+    def wanted_hz(self, feed: Feed) -> float:
+        """Predictions a second of one face of a stream, where the machine is fast enough; any thread."""
+        return (feed.rhythm or self._stage.rhythm).wanted_hz
 
     @property
     def load(self) -> float:
         """Share of the last seconds that the model was at work, 0 to 1; any thread."""
         return self._load.share(now_ns())
 
-    @property
-    def keeps_up(self) -> bool:
-        """False when the machine is too slow, so that predictions come later than wanted; any thread."""
+    def keeps_up(self, feed: Feed) -> bool:
+        """False when the machine is too slow for a stream: its predictions are late, or do not come.
+
+        Any thread. A model that is busy all the time is too slow for those of several streams whose
+        predictions are late; for one alone it always is.
+        """
         t_ns = now_ns()
-        return self.load < FULL_LOAD and 2 * self._stage.late.per_s(t_ns) <= self.rate.per_s(t_ns)
+        rate = feed.rate.per_s(t_ns)
+        if self.load >= FULL_LOAD and (len(self._feeds) < 2 or rate == 0):
+            return False
+        return 2 * feed.late.per_s(t_ns) <= rate
 
     def _make(self, life: Life) -> _Model:
         yield_to_others()
@@ -137,6 +142,8 @@ class Inference:
         try:
             published = stage.step(self._feeds, lambda: life.in_charge)
             ended_ns = now_ns()
+            if stage.left_over:
+                self.wake()
             self._answer(stage)
         finally:
             self._load.end(now_ns())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,11 @@ from realtime.stats import Durations, Rate
 from realtime.supervise import Life, Supervised
 from realtime.values import Frame, Observation, Picture, Prediction
 from realtime.view import View
+
+# a picture that is not painted after so long hangs; one takes 1 to 20 ms
+PATIENCE_S = 10.0
+# predictions that wait for the next picture; more than all faces have in the patience would be too many
+MOST_PENDING = 256
 
 
 class Composer:
@@ -45,6 +51,8 @@ class Composer:
         grace_s: float = 0.025,
         frozen_s: float = 1.0,
         stale_s: float = 1.0,
+        patience_s: float = PATIENCE_S,
+        stream: str = "",
     ) -> None:
         """Makes the thread without starting it.
 
@@ -61,6 +69,8 @@ class Composer:
             grace_s: how long a frame waits for its observation.
             frozen_s: without a frame for this long the picture says so.
             stale_s: an observation this much older than the frame is not shown any more.
+            patience_s: a picture that takes longer hangs.
+            stream: whose it is, for log lines.
         """
         self.frames: Slot[Frame] = Slot()
         self.pictures: Fanout[Picture] = Fanout()
@@ -75,12 +85,18 @@ class Composer:
         self._grace_s, self._frozen_ns, self._stale_ns = grace_s, to_ns(frozen_s), to_ns(stale_s)
         self._known = threading.Condition()
         self._observation: Observation | None = None
-        self._pending: list[Prediction] = []
+        self._pending: deque[Prediction] = deque(maxlen=MOST_PENDING)
         self._driver: DriverState | None = None
         self._last: Frame | None = None
         self._last_ns = now_ns()
         self.worker = Supervised(
-            name, self._make, wake=self._close, on_error=on_error, on_recovered=on_recovered
+            name,
+            self._make,
+            wake=self._close,
+            on_error=on_error,
+            on_recovered=on_recovered,
+            patience_s=patience_s,
+            stream=stream,
         )
 
     def offer(self, frame: Frame) -> None:
@@ -111,11 +127,16 @@ class Composer:
         with self._known:
             self._driver = state
 
-    def _make(self, _life: Life) -> _Painting:
-        return _Painting(self, Painter(expressions=self._expressions))
+    def _make(self, life: Life) -> _Painting:
+        return _Painting(self, Painter(expressions=self._expressions), life)
 
-    def compose(self, painter: Painter) -> bool:
-        """Waits for a frame and publishes its picture; True if one was painted. On the composer's thread."""
+    def compose(self, painter: Painter, wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Waits for a frame and publishes its picture; True if one was painted. On the composer's thread.
+
+        Args:
+            painter: paints.
+            wanted: asked when it has painted; False: nothing is published.
+        """
         view = self._view()
         taken = self._take_seen(view) if view.guarded else self._take()
         now = now_ns()
@@ -129,7 +150,8 @@ class Composer:
             frame, observation = taken
             self._last, self._last_ns, self._size_wh = frame, now, frame.size_wh
         with self._known:
-            pending, self._pending = self._pending, []
+            pending = list(self._pending)
+            self._pending.clear()
             driver = self._driver
         for prediction in pending:
             painter.note(prediction)
@@ -146,6 +168,8 @@ class Composer:
             message = self._message()
             notices = notices if message else (self._source_notice() or hidden, *notices)
         picture = painter.paint(frame, observation, notices, live=live, view=view, message=message)
+        if not wanted():
+            return False
         ended_ns = now_ns()
         self.durations.add_ns(ended_ns - started_ns)
         if live:
@@ -194,11 +218,11 @@ class Composer:
 class _Painting:
     """The supervised part: a painter while it works."""
 
-    def __init__(self, composer: Composer, painter: Painter) -> None:
-        self._composer, self._painter = composer, painter
+    def __init__(self, composer: Composer, painter: Painter, life: Life) -> None:
+        self._composer, self._painter, self._life = composer, painter, life
 
     def step(self) -> bool:
-        return self._composer.compose(self._painter)
+        return self._composer.compose(self._painter, lambda: self._life.in_charge)
 
     def close(self) -> None:
         """A painter holds nothing that must be given back."""

@@ -82,6 +82,14 @@ def send_playout_delay(transceiver: RTCRtpTransceiver, offer: sdp.SessionDescrip
     return True
 
 
+def offer_playout_delay(offer: str) -> str:
+    """The offer of ours with the playout delay in its video section; aiortc has no list to add it to."""
+    parsed = sdp.SessionDescription.parse(offer)
+    used = {each.id for media in parsed.media for each in media.rtp.headerExtensions}
+    line = f"a=extmap:{min(set(range(1, 15)) - used)} {PLAYOUT_DELAY_URI}\r\n"
+    return re.sub(r"(?m)^m=video [^\n]*\n(c=[^\n]*\n)?", lambda found: found.group() + line, offer, count=1)
+
+
 def watch_sender(
     sender: RTCRtpSender, on_keyframe_request: Callable[[], None], on_feedback: Callable[[], None]
 ) -> None:
@@ -144,20 +152,20 @@ def common_video_codecs(media: sdp.MediaDescription) -> set[str]:
     return {each.name for each in find_common_codecs(CODECS["video"], media.rtp.codecs)}
 
 
-def parse_offer(text: str) -> sdp.SessionDescription:
-    """The offer as aiortc reads it.
+def parse_offer(text: str, kind: str = "offer") -> sdp.SessionDescription:
+    """The offer, or the answer where `kind` says so, as aiortc reads it.
 
     Raises:
         ValueError: the text is not a session description; one clear line.
     """
     if not text.startswith("v=0"):
-        raise ValueError(f"expected an SDP offer beginning with v=0, got {text[:20]!r}")
+        raise ValueError(f"expected an SDP {kind} beginning with v=0, got {text[:20]!r}")
     try:
-        offer = sdp.SessionDescription.parse(text)
+        parsed = sdp.SessionDescription.parse(text)
     except Exception as error:  # aiortc's parser lets any error of its own through
-        raise ValueError(f"expected an SDP offer, got one that does not parse ({error})") from error
-    offer.type = "offer"
-    return offer
+        raise ValueError(f"expected an SDP {kind}, got one that does not parse ({error})") from error
+    parsed.type = kind
+    return parsed
 
 
 def ice_connections(connection: RTCPeerConnection) -> list[Connection]:

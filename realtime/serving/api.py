@@ -80,9 +80,14 @@ async def ready(request: web.Request) -> web.Response:
     """`GET /readyz`: 200 once pictures came and while every part works, else 503; JSON says what lacks."""
     context = request.app[CONTEXT]
     report = context.health()
-    waiting = [] if context.served.ready() else ["no picture has come through yet"]
+    waiting = [] if context.served.ready() else context.waiting()
     is_ready = report["ok"] and not waiting
-    answer = {"ready": is_ready, "state": report["state"], "problems": [*report["problems"], *waiting]}
+    answer = {
+        "ready": is_ready,
+        "state": report["state"],
+        "problems": [*report["problems"], *waiting],
+        "sources": context.sources(),
+    }
     return web.json_response(answer, status=200 if is_ready else 503)
 
 
@@ -108,6 +113,8 @@ async def status(request: web.Request) -> web.Response:
             "senders": [each.status() for each in senders],
             "event_clients": context.event_streams.status(),
             **broadcast.status(),
+            "publish": context.publishers[name].status() if name in context.publishers else None,
+            "published_to": sorted({each.target.host for each in context.publishers.values()}),
             "health": context.health(),
         }
     )
@@ -117,7 +124,7 @@ async def sources(request: web.Request) -> web.Response:
     """`GET /api/sources`: what `POST /api/source` takes."""
     context = request.app[CONTEXT]
     stream = context.broadcast(request).stream
-    found = await asyncio.get_running_loop().run_in_executor(context.executor, stream.sources)
+    found = await asyncio.get_running_loop().run_in_executor(context.executor_for(request), stream.sources)
     return web.json_response({"sources": found})
 
 
@@ -132,7 +139,8 @@ async def set_source(request: web.Request) -> web.Response:
     except ValueError as error:
         return refuse(400, f'body: expected {{"source": text}}, got {one_line(error)}')
     try:
-        await asyncio.get_running_loop().run_in_executor(context.executor, stream.set_source, text)
+        executor = context.executor_for(request)
+        await asyncio.get_running_loop().run_in_executor(executor, stream.set_source, text)
     except IfddLiveError as error:
         return refuse(409, one_line(error))
     return web.json_response({"source": text})
@@ -141,9 +149,10 @@ async def set_source(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /events`: results as server-sent events, or 503 when too many read already."""
     context = request.app[CONTEXT]
-    if len(context.event_streams) >= context.event_streams.limit:
+    broadcast = context.broadcast(request)
+    if context.event_streams.of_stream(broadcast.stream.name) >= context.event_streams.limit:
         return refuse(503, "events: all places are taken", {"Retry-After": "5"})
-    return await context.event_streams.serve(request, context.broadcast(request))
+    return await context.event_streams.serve(request, broadcast)
 
 
 def _source_in(body: Any) -> str:

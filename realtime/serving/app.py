@@ -24,6 +24,7 @@ from realtime.serving import (
     personal_api,
     session_api,
     signalling,
+    streams_api,
     view_api,
 )
 from realtime.serving.access import Access
@@ -33,8 +34,10 @@ from realtime.serving.context import CONTEXT, Context
 from realtime.serving.expect import refuse_odd_expectations
 from realtime.serving.hub import Hub
 from realtime.serving.ice_servers import link_headers
-from realtime.serving.limits import Buckets
+from realtime.serving.limits import Buckets, peer_limits
 from realtime.serving.peers import Peers
+from realtime.serving.publish_target import read_targets
+from realtime.serving.publisher import Publisher, may_publish
 from realtime.serving.security import guard, header_adder
 from realtime.serving.served import Served
 from realtime.serving.sse import EventStreams
@@ -43,8 +46,10 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 15.0
-# Calls into the pipeline that may block: the list of sources, a change of source.
+# Calls into a stream that may block: the list of sources, a change of source. As many for the process.
 BLOCKING_CALLS = 2
+# What may wait on its way to the loop, for each stream.
+HUB_VALUES = 512
 # Browsers send their candidates one by one: so many for each offer.
 PATCHES_PER_OFFER = 10
 
@@ -65,11 +70,14 @@ class Server:
             say: tells the person at the terminal one line, which may hold a secret.
 
         Raises:
+            ConfigError: an address to publish to, or its token, is none or not safe.
             ServeError: others could reach the server without being asked who they are, or read along, or
                 what is needed for that cannot be had.
         """
         self.access = Access(config, say)
         self._links = link_headers(config.ice_server)
+        self._targets = read_targets(served.streams, config)
+        self._say = say
         self.url = ""
         self.error: BaseException | None = None
         self._served, self._config = served, config
@@ -133,7 +141,7 @@ class Server:
         context = Context(
             served=self._served,
             config=self._config,
-            hub=Hub(self._loop),
+            hub=Hub(self._loop, HUB_VALUES * max(1, len(self._served.streams))),
             viewers=Peers(self._config.viewers),
             senders=Peers(self._config.senders, "sender"),
             event_streams=EventStreams(self._config.event_clients),
@@ -144,7 +152,14 @@ class Server:
             links=self._links,
         )
         for name, stream in self._served.streams.items():
-            context.broadcasts[name] = Broadcast(stream, context.hub, self._config.bitrate, self._config.fps)
+            own = getattr(stream, "config", self._config)
+            context.broadcasts[name] = Broadcast(stream, context.hub, own.bitrate, own.fps)
+            context.executors[name] = ThreadPoolExecutor(BLOCKING_CALLS, f"server-call-{name}")
+        for name, target in self._targets.items():
+            stream, limits = self._served.streams[name], peer_limits(self._config)
+            context.publishers[name] = Publisher(
+                context.broadcasts[name], target, limits, allowed=may_publish(stream)
+            )
         runner = self._runner = web.AppRunner(
             build(context),
             access_log=None,
@@ -160,10 +175,14 @@ class Server:
             self.url = self.access.url
             context.viewers.start()
             context.senders.start()
+            for name, publisher in context.publishers.items():
+                self._say(f"published: stream {name} to {publisher.target.shown}; it leaves this machine")
+                publisher.start()
             self._started.set()
             await self._stop.wait()
         finally:
             context.event_streams.close()
+            await asyncio.gather(*(each.stop() for each in context.publishers.values()))
             await context.viewers.close_all()
             await context.senders.close_all()
             open_ones = [] if runner.server is None else runner.server.connections
@@ -174,7 +193,8 @@ class Server:
             for broadcast in context.broadcasts.values():
                 broadcast.close()
             context.hub.close()
-            executor.shutdown(wait=False, cancel_futures=True)
+            for each in (executor, *context.executors.values()):
+                each.shutdown(wait=False, cancel_futures=True)
             await self._report_leftovers()
 
     async def _listen(self, runner: web.AppRunner) -> int:
@@ -219,4 +239,5 @@ def build(context: Context) -> web.Application:
     app.on_response_prepare.append(metrics.note_refusal)
     view_api.add_routes(app.router)
     consent_api.add_routes(app.router)
+    streams_api.add_routes(app.router)
     return app

@@ -65,7 +65,7 @@ async def agree(request: web.Request) -> web.Response:
         purpose, camera = _agreement_in(await request.text())
         context = request.app[CONTEXT]
         state = await asyncio.get_running_loop().run_in_executor(
-            context.executor, consents.agree, purpose, camera
+            context.executor_for(request), consents.agree, purpose, camera
         )
     except ValueError as error:
         return refuse(400, f"body: {one_line(error)}")

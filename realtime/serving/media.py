@@ -34,5 +34,11 @@ def media(host: str) -> Media:
     return Media(_outside(served_addresses(host)))
 
 
+def outgoing(local: bool) -> tuple[str, ...]:
+    """Addresses to publish from: the machine's outside ones, and loopback to a server on it."""
+    outside = _outside(machine_addresses())
+    return ("127.0.0.1", *outside) if local or not outside else outside
+
+
 def _outside(addresses: list[str]) -> tuple[str, ...]:
     return tuple(each for each in addresses if not is_loopback(each))

@@ -1,7 +1,8 @@
 """`GET /metrics` for Prometheus: read from what the program counts anyway, when it is asked for.
 
-Names begin with `ifdd_`, times are in seconds; the only labels are `stream`, `stage` and `reason`, and no
-value says anything about a person. What the event loop owns is read on the loop, the text is made beside it.
+Names begin with `ifdd_`, times are in seconds; the only labels are `stream` ("" where it is the process's),
+`stage` and `reason`, and no value says anything about a person. What the event loop owns is read on the loop,
+the text is made beside it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -36,24 +38,28 @@ COUNTERS = {
     "ifdd_results_dropped": ("Results that a viewer's full data channel did not take", ("stream",)),
     "ifdd_pictures_sent": ("Encoded pictures sent to viewers", ("stream",)),
     "ifdd_keyframes": ("Keyframes made by the encoders that run", ("stream", "stage")),
-    "ifdd_viewers_ended": ("Viewers gone, by why", ("reason",)),
+    "ifdd_viewers_ended": ("Viewers gone, by why", ("stream", "reason")),
     "ifdd_refusals": (
         "Requests refused, by HTTP status; viewers without a place",
         ("reason",),
     ),
     "ifdd_source_losses": ("How often the source was lost", ("stream",)),
-    "ifdd_part_failures": ("Failures of parts, by the part's name", ("stage",)),
+    "ifdd_published_pictures": ("Encoded pictures published to a media server", ("stream",)),
+    "ifdd_publish_reconnects": ("Connections to the media server after the first", ("stream",)),
+    "ifdd_publish_failures": ("Connections to the media server lost or not made", ("stream",)),
+    "ifdd_part_failures": ("Failures of parts, by the part's name", ("stream", "stage")),
     "ifdd_loop_values_dropped": ("Values dropped on the way to the server's loop", ()),
 }
 GAUGES = {
     "ifdd_viewers": ("Viewers connected", ("stream",)),
+    "ifdd_publish_live": ("1 while the stream is published, 0 while it should be", ("stream",)),
     "ifdd_senders": ("Browsers that send a camera", ("stream",)),
-    "ifdd_event_readers": ("Readers of /events", ()),
+    "ifdd_event_readers": ("Readers of /events", ("stream",)),
     "ifdd_faces": ("Faces followed", ("stream",)),
     "ifdd_source_live": ("1 while the source gives pictures", ("stream",)),
     "ifdd_model_load_ratio": ("Share of the last seconds that the model was at work", ("stream",)),
     "ifdd_keeps_up": ("1 while predictions come as often as wanted", ("stream",)),
-    "ifdd_part_failing": ("1 for each part that does not work now", ("stage",)),
+    "ifdd_part_failing": ("1 for each part that does not work now", ("stream", "stage")),
     "ifdd_healthy": ("1 while every part works", ()),
     "ifdd_ready": ("1 once pictures came through", ()),
     "ifdd_threads": ("Threads of the process", ()),
@@ -121,22 +127,29 @@ class Snapshot(Collector):
                 self._durations.append(("ifdd_stage_duration_seconds", (name, stage), encoder.encode_ms))
                 self._add("ifdd_frames", encoder.rate.count, name, stage)
                 self._add("ifdd_keyframes", encoder.keyframes, name, stage)
-        ended: dict[str, int] = {}
-        for text, count in context.viewers.ended.items():
-            reason = text.partition(":")[0]  # what follows is an error's own text
-            ended[reason] = ended.get(reason, 0) + count
-        for reason, count in ended.items():
-            self._add("ifdd_viewers_ended", count, reason)
+        for name, publisher in context.publishers.items():
+            self._add("ifdd_publish_live", publisher.state == "live", name)
+            self._add("ifdd_publish_reconnects", publisher.reconnects, name)
+            self._add("ifdd_publish_failures", publisher.failures, name)
+            self._add("ifdd_published_pictures", publisher.total("sent"), name)
+            self._add("ifdd_frames_dropped", publisher.total("dropped"), name, "publish")
+            self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
+        ended: Counter[tuple[str, str]] = Counter()
+        for (name, text), count in context.viewers.ended_of.items():
+            ended[name, text.partition(":")[0]] += count  # what follows is an error's own text
+        for (name, reason), count in ended.items():
+            self._add("ifdd_viewers_ended", count, name, reason)
         for reason, count in {**context.refusals, "viewers": context.viewers.refused}.items():
             self._add("ifdd_refusals", count, reason)
         health = context.health()
+        owners = {part: name for name, parts in health["streams"].items() for part in parts}
+        owners |= getattr(context.served, "part_streams", {})
         for part in health.get("parts", {}):
-            self._add("ifdd_part_failing", 1, part)
+            self._add("ifdd_part_failing", 1, owners.get(part, ""), part)
         for part, count in getattr(context.served, "failures", {}).items():
-            self._add("ifdd_part_failures", count, part)
+            self._add("ifdd_part_failures", count, owners.get(part, ""), part)
         self._add("ifdd_healthy", health["ok"])
         self._add("ifdd_ready", context.served.ready())
-        self._add("ifdd_event_readers", len(context.event_streams))
         self._add("ifdd_loop_values_dropped", context.hub.dropped)
         self._add("ifdd_threads", threading.active_count())
 

@@ -21,6 +21,7 @@ from realtime.serving import (
     personal_api,
     session_api,
     signalling,
+    streams_api,
     view_api,
 )
 from realtime.serving.operation import Operation
@@ -34,6 +35,7 @@ TABLES = (
     session_api.OPERATIONS,
     view_api.OPERATIONS,
     consent_api.OPERATIONS,
+    streams_api.OPERATIONS,
     metrics.OPERATIONS,
     entrance.OPERATIONS,
     OPERATIONS,

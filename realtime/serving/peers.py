@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
@@ -41,35 +42,44 @@ class Peers:
     """Connections by a name that cannot be guessed; a watch task ends those that are gone."""
 
     def __init__(self, limit: int, kind: str = "viewer") -> None:
-        """Makes an empty set for at most `limit` connections; `kind` is what the log calls one."""
+        """Makes an empty set.
+
+        Args:
+            limit: most connections of one stream.
+            kind: what the log calls one.
+        """
         self._limit = limit
         self.kind = kind
         self._peers: dict[str, Peer] = {}
-        self._opening = 0
+        self._opening: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self.refused = 0
         self.ended: dict[str, int] = {}
+        self.ended_of: Counter[tuple[str, str]] = Counter()  # the same by stream and reason
         self._past: dict[tuple[str, str], int] = {}  # sums of the counts of connections that have ended
 
     def __len__(self) -> int:
-        return len(self._peers) + self._opening
+        return len(self._peers) + sum(self._opening.values())
 
     def start(self) -> None:
         """Begins to watch for connections that are gone."""
         self._watch = asyncio.create_task(self._watch_all(), name="peers-watch")
 
-    def reserve(self) -> bool:
-        """Takes a place for a connection about to be made; False, and counted, when all are taken."""
-        if len(self) >= self._limit:
+    def reserve(self, stream_name: str) -> bool:
+        """Takes a place of a stream for a connection about to be made; False, and counted, when none is left.
+
+        A stream that many watch leaves the others their places.
+        """
+        if len(self.of_stream(stream_name)) + self._opening[stream_name] >= self._limit:
             self.refused += 1
             return False
-        self._opening += 1
+        self._opening[stream_name] += 1
         return True
 
-    def release(self) -> None:
+    def release(self, stream_name: str) -> None:
         """Gives a reserved place back, whether it was filled or not."""
-        self._opening -= 1
+        self._opening[stream_name] -= 1
 
     def add(self, peer: Peer) -> str:
         """Keeps a connection; the name of it that its owner gets."""
@@ -102,6 +112,7 @@ class Peers:
         if peer is None:
             return False
         self.ended[reason] = self.ended.get(reason, 0) + 1
+        self.ended_of[peer.stream_name, reason] += 1
         self._add_up(peer.stream_name, peer.status())
         text = f"{self.kind} {name[:6]}... left: {reason}"
         say(log, f"{self.kind}_left", text, peer=name[:6], stream=peer.stream_name, reason=reason)

@@ -161,7 +161,8 @@ def _next(parts: Iterator[bytes]) -> bytes:
 
 async def _aside(request: web.Request, call: Callable[[], T]) -> T:
     """What reads or writes files runs on another thread."""
-    return await asyncio.get_running_loop().run_in_executor(request.app[CONTEXT].executor, call)
+    executor = request.app[CONTEXT].executor_for(request)
+    return await asyncio.get_running_loop().run_in_executor(executor, call)
 
 
 def _recorder(request: web.Request) -> Recorder:

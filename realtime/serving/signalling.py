@@ -83,10 +83,12 @@ async def watch(request: web.Request) -> web.Response:
     offer = await _read(request, "watch")
     if isinstance(offer, web.Response):
         return offer
-    if not context.served.ready() and broadcast.stream.status()["source"]["state"] == "live":
+    seen = getattr(broadcast.stream, "ready", None)
+    seen = context.served.ready() if seen is None else seen
+    if not seen and broadcast.stream.status()["source"]["state"] == "live":
         # what is lost or waited for has a picture that says so; the very first one takes a moment
         return refuse(409, "stream: expected its first picture, which has not come yet", retry_after(1))
-    if not context.viewers.reserve():
+    if not context.viewers.reserve(broadcast.stream.name):
         return _full(f"viewers: all {context.config.viewers} places are taken")
     viewer = Viewer(broadcast, offer, peer_limits(context.config), media(context.config.host))
     return await _open(context, context.viewers, viewer, viewer.answer, "/whep")
@@ -107,7 +109,7 @@ async def send(request: web.Request) -> web.Response:
         return refuse(
             409, "whip: another camera is being sent; end that first", {"Retry-After": str(RETRY_AFTER_S)}
         )
-    if not context.senders.reserve():
+    if not context.senders.reserve(stream.name):
         return _full(f"senders: all {context.config.senders} places are taken")
     sender = CameraSender(stream, offer, peer_limits(context.config), media(context.config.host))
     return await _open(context, context.senders, sender, sender.answer, "/whip")
@@ -231,7 +233,7 @@ async def _open(
         await peer.close()
         raise
     finally:
-        peers.release()
+        peers.release(peer.stream_name)
     session = peers.add(peer)
     headers = {"Location": f"{path}/{session}", "ETag": peer.trickle.etag, "Accept-Patch": FRAGMENT}
     response = web.Response(status=201, text=sdp, content_type=SDP, headers=headers)

@@ -57,12 +57,16 @@ class EventStreams:
     """All readers of `/events`, so that the server's stop can end them."""
 
     def __init__(self, limit: int) -> None:
-        """Makes an empty set for at most `limit` readers."""
+        """Makes an empty set for at most `limit` readers of each stream."""
         self.limit = limit
-        self._clients: set[EventClient] = set()
+        self._clients: dict[EventClient, str] = {}  # with the stream's name
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    def of_stream(self, name: str) -> int:
+        """How many read a stream's results."""
+        return list(self._clients.values()).count(name)
 
     def status(self) -> list[dict[str, Any]]:
         """What the status says of the readers."""
@@ -74,7 +78,7 @@ class EventStreams:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         client = EventClient()
-        self._clients.add(client)
+        self._clients[client] = broadcast.stream.name
         broadcast.listen(client.put)
         try:
             with contextlib.suppress(ConnectionError):  # the reader has gone
@@ -84,7 +88,7 @@ class EventStreams:
                     await response.write(text.encode())
         finally:
             broadcast.unlisten(client.put)
-            self._clients.discard(client)
+            del self._clients[client]
         return response
 
     def close(self) -> None:

@@ -128,6 +128,7 @@ class Library:
             if not lock(file):
                 return False
             whole, lines, first, last = 0, 0, 0.0, 0.0
+            begun = b""
             for line in file:
                 if not line.endswith(b"\n"):
                     break
@@ -135,10 +136,12 @@ class Library:
                 if t is None:
                     break
                 whole, lines, last = whole + len(line), lines + 1, t
-                first = t if lines == 1 else first
+                first, begun = (t, line) if lines == 1 else (first, begun)
             file.truncate(whole)
             if lines:
                 end = {**session_end(last, session, last - first, lines - 1, 0), "interrupted": True}
+                if stream := json.loads(begun).get("stream"):
+                    end["stream"] = stream
                 file.seek(whole)
                 file.write((json.dumps(end, separators=(",", ":")) + "\n").encode())
         if lines:
@@ -174,6 +177,7 @@ def _summary(path: Path) -> dict[str, Any]:
         raise ValueError("no beginning or no end")
     return {
         "id": path.stem,
+        "stream": str(start.get("stream", "")),
         "started": str(start["started"]),
         "seconds": float(end["seconds"]),
         "events": int(end["events"]),
@@ -190,6 +194,6 @@ def _unreadable(path: Path) -> dict[str, Any]:
     except OSError:
         size = 0
     return {
-        "id": path.stem, "started": "", "seconds": 0.0, "events": 0, "bytes": size, "dropped": 0,
-        "interrupted": True,
+        "id": path.stem, "stream": "", "started": "", "seconds": 0.0, "events": 0, "bytes": size,
+        "dropped": 0, "interrupted": True,
     }  # fmt: skip

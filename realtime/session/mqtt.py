@@ -35,6 +35,7 @@ class MqttLink:
         events: Fanout[dict[str, Any]],
         set_speed: Callable[[int, float], None],
         *,
+        stream: str = "",
         on_error: Callable[[str, BaseException], None],
     ) -> None:
         """Makes the link without connecting.
@@ -43,6 +44,8 @@ class MqttLink:
             broker: host or host:port.
             events: what is published on the live path.
             set_speed: takes the time and the speed in km/h; called on the client's thread.
+            stream: given to one of several: its topics are those of one alone with "ifdd/NAME/" before
+                them, in place of "ifdd/" where they begin so.
             on_error: told the thread's name and its exception.
 
         Raises:
@@ -56,8 +59,9 @@ class MqttLink:
             raise ConfigError(
                 "mqtt: expected paho-mqtt to be installed: pip install 'ifdd-live[mqtt]'"
             ) from None
+        self._prefix = f"ifdd/{stream}/" if stream else ""
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.will_set(ONLINE, "false", qos=1, retain=True)
+        self._client.will_set(self._topic(ONLINE), "false", qos=1, retain=True)
         self._client.reconnect_delay_set(1, 30)
         self._client.max_queued_messages_set(QUEUE_EVENTS)
         self._client.on_connect = self._connected
@@ -70,7 +74,12 @@ class MqttLink:
         self.sent = self.dropped = 0
         self.problem = ""
         self.worker = Worker(
-            "mqtt", self._step, setup=self._setup, teardown=self._teardown, wake=self._wake, on_error=on_error
+            f"mqtt-{stream}" if stream else "mqtt",
+            self._step,
+            setup=self._setup,
+            teardown=self._teardown,
+            wake=self._wake,
+            on_error=on_error,
         )
 
     def start(self) -> None:
@@ -128,16 +137,19 @@ class MqttLink:
             self._send(ALERT, event, qos=1)
         else:
             for path, text in vss.signals(event).items():
-                self._client.publish(path, text)
+                self._client.publish(self._topic(path), text)
             self._send(STATE, event, qos=0)
 
     def _send(self, topic: str, event: dict[str, Any], qos: int) -> None:
-        self._client.publish(topic, json.dumps(event, separators=(",", ":")), qos=qos)
+        self._client.publish(self._topic(topic), json.dumps(event, separators=(",", ":")), qos=qos)
         self.sent += 1
+
+    def _topic(self, topic: str) -> str:
+        return self._prefix + topic.removeprefix("ifdd/") if self._prefix else topic
 
     def _teardown(self) -> None:
         if self._online.is_set():
-            self._client.publish(ONLINE, "false", qos=1, retain=True).wait_for_publish(1.0)
+            self._client.publish(self._topic(ONLINE), "false", qos=1, retain=True).wait_for_publish(1.0)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -153,7 +165,7 @@ class MqttLink:
             return
         self.problem = ""
         client.subscribe(vss.SPEED)
-        client.publish(ONLINE, "true", qos=1, retain=True)
+        client.publish(self._topic(ONLINE), "true", qos=1, retain=True)
         self._online.set()
 
     def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:

@@ -123,10 +123,9 @@ class Recorder:
                 self.library.recover()
                 sink = _Session(self.library.new_path(session))
                 sink.__enter__()
+                started = now.isoformat(timespec="seconds")
                 sink.write(
-                    session_start(
-                        session, now.isoformat(timespec="seconds"), self._status(), t_ns, self._origin_ns
-                    )
+                    self._named(session_start(session, started, self._status(), t_ns, self._origin_ns))
                 )
                 sink.flush()
             except (OSError, OutputError) as error:
@@ -167,7 +166,7 @@ class Recorder:
                 raise NotNowError(f"marker: expected at most {MOST_MARKERS} in a recording")
             t_ns = now_ns()
             running.markers.append({"t": round(to_s(t_ns - running.begun_ns), 3), "label": label})
-            running.queue.append(marker_event(label, t_ns, self._origin_ns))
+            running.queue.append(self._named(marker_event(label, t_ns, self._origin_ns)))
 
     def exclude(self, from_s: float, to_s_: float) -> None:
         """Leaves a range out of the CSV and the report, and marks it in the JSONL file.
@@ -187,7 +186,8 @@ class Recorder:
                 raise NotNowError(f"exclude: expected at most {MOST_RANGES} ranges in a recording")
             running.excluded.append({"from": round(from_s, 3), "to": round(to_s_, 3)})
             begun = to_s(running.begun_ns - self._origin_ns)
-            running.queue.append(excluded_event(begun + from_s, begun + to_s_, now_ns(), self._origin_ns))
+            event = excluded_event(begun + from_s, begun + to_s_, now_ns(), self._origin_ns)
+            running.queue.append(self._named(event))
 
     def status(self) -> dict[str, Any]:
         """What is recorded and where, JSON-ready."""
@@ -266,7 +266,7 @@ class Recorder:
         t_ns = now_ns()
         if t_ns - running.figures_ns >= to_ns(FIGURES_S):
             running.figures_ns = t_ns
-            figures = figures_event(self._status(), t_ns, self._origin_ns)
+            figures = self._named(figures_event(self._status(), t_ns, self._origin_ns))
             with self._filled:
                 running.queue.append(figures)
         try:
@@ -298,7 +298,8 @@ class Recorder:
             if not self._problem:
                 self._drain(running)
                 t = to_s(now_ns() - self._origin_ns)
-                running.sink.write(session_end(t, running.session, seconds, running.events, running.dropped))
+                end = session_end(t, running.session, seconds, running.events, running.dropped)
+                running.sink.write(self._named(end))
                 running.sink.__exit__(None, None, None)
         except (OSError, OutputError) as error:
             self._problem = f"recording stopped: {error}"
@@ -307,6 +308,9 @@ class Recorder:
             running.sink.abandon()
         with self._filled:
             self._last = (running.session, round(seconds, 2), running.events, running.dropped)
+
+    def _named(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "stream": self._name}
 
     def _need(self) -> _Running:
         if self._running is None:

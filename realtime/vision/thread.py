@@ -33,6 +33,7 @@ class Vision:
         on_error: Callable[[str, BaseException], None],
         on_recovered: Callable[[str], None] | None = None,
         patience_s: float = PATIENCE_S,
+        stream: str = "",
     ) -> None:
         """Makes the thread without starting it.
 
@@ -43,6 +44,7 @@ class Vision:
             on_error: told the thread's name and its exception, at each failure.
             on_recovered: told the name when it works again.
             patience_s: a picture that takes longer hangs.
+            stream: whose it is, for log lines.
         """
         self.frames: Slot[Frame] = Slot()
         self.observations: Fanout[Observation] = Fanout()
@@ -60,6 +62,7 @@ class Vision:
             on_error=on_error,
             on_recovered=on_recovered,
             patience_s=patience_s,
+            stream=stream,
         )
 
     def rings(self) -> tuple[CropRing, ...]:

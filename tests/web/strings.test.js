@@ -23,7 +23,7 @@ test("the same placeholders in both languages", () => {
 
 test("German is not left in English", () => {
   const same = Object.keys(en).filter((key) => en[key] === de[key] && /[a-z]{4}/i.test(en[key].replace(/\{\w+\}/g, "")));
-  const alike = ["state.live", "tab.status", "label.neutral", "watch.start"];
+  const alike = ["state.live", "tile.live", "tab.status", "label.neutral", "watch.start"];
   assert.deepEqual(same.filter((key) => !alike.includes(key) && !/^driver\.perclos$/.test(key)), []);
 });
 
@@ -39,7 +39,7 @@ test("every key that the page names exists", () => {
 
 test("every key is used", () => {
   const all = sources.join("\n");
-  const built = /^(said|source|label|hint|layer|theme|key|purpose|state|cover|announce|privacy\.(picture|bystanders)|driver)\./;
+  const built = /^(said|source|label|hint|layer|theme|key|tile|purpose|state|cover|announce|privacy\.(picture|bystanders)|driver)\./;
   const unused = Object.keys(en).filter((key) => !built.test(key) && !all.includes(`"${key}"`));
   assert.deepEqual(unused, []);
 });

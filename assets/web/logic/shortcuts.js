@@ -15,6 +15,8 @@ export const KEYS = [
   ["1 – 9", "digit"],
   ["x", "exclude"],
   ["n", "neutral"],
+  [",", "previous"],
+  [".", "following"],
   ["d", "theme"],
   ["l", "language"],
   ["?", "help"],

@@ -1,6 +1,18 @@
-// Requests to this server. The stream that the page's address names goes with each.
+// Requests to this server. The stream that is looked at goes with each: at first the one in the page's address.
 
 const TIMEOUT_MS = 5000;
+let looked = new URLSearchParams(location.search).get("stream") ?? "";
+
+/** The stream that is looked at; "" for the server's first. */
+export const stream = () => looked;
+
+/** Looks at another stream from now on; the page's address follows, so that it can be loaded again. */
+export function useStream(name) {
+  looked = name;
+  const address = new URL(location.href);
+  address.searchParams.set("stream", name);
+  history.replaceState(null, "", address);
+}
 
 export class Refusal extends Error {
   /**
@@ -18,11 +30,10 @@ export class Refusal extends Error {
   }
 }
 
-/** A path with the stream of the page's own address added. */
-export function ofStream(path, search = location.search) {
-  const stream = new URLSearchParams(search).get("stream");
-  if (!stream) return path;
-  return `${path}${path.includes("?") ? "&" : "?"}stream=${encodeURIComponent(stream)}`;
+/** A path with a stream added, else the one that is looked at. */
+export function ofStream(path, name = looked) {
+  if (!name) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}stream=${encodeURIComponent(name)}`;
 }
 
 /**

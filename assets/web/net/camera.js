@@ -1,6 +1,6 @@
 // Sends this browser's camera to the server.
 
-import { ofStream } from "./api.js";
+import { ofStream, stream } from "./api.js";
 import { Session } from "./peer.js";
 
 const WANTED = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
@@ -9,6 +9,7 @@ export class Camera {
   #media = null;
   #session = null;
   #onChange;
+  #stream = "";
 
   /** @param {(on: boolean) => void} onChange told when the camera goes on or off */
   constructor(onChange) {
@@ -19,8 +20,15 @@ export class Camera {
     return this.#media !== null;
   }
 
+  /** Whether it is on for the stream that is looked at. */
+  get here() {
+    return this.on && this.#stream === stream();
+  }
+
   /** Opens the camera; must come from a click. The picture is not sent yet. */
   async open() {
+    this.close(); // it may be on for another stream
+    this.#stream = stream();
     this.#media = await navigator.mediaDevices.getUserMedia({ video: WANTED, audio: false });
     const track = this.#media.getVideoTracks()[0];
     track.contentHint = "motion";
@@ -39,7 +47,7 @@ export class Camera {
     const parameters = sender.getParameters();
     parameters.degradationPreference = "maintain-resolution";
     await sender.setParameters(parameters).catch(() => {});
-    this.#session = await Session.open(connection, ofStream("/whip"));
+    this.#session = await Session.open(connection, ofStream("/whip", this.#stream));
   }
 
   /** Turns the camera off and ends the session. Can be called twice. */

@@ -1,6 +1,6 @@
 // Asks the server for something again and again, while the page can be seen.
 
-import { ask, Refusal } from "./api.js";
+import { ask, Refusal, stream } from "./api.js";
 
 const RETRY_MS = 1000;
 // To a question: there is no such thing in this run, for instance in the driver profile.
@@ -55,14 +55,19 @@ export class Poll {
 
   async #ask() {
     let answer = null;
+    const asked = stream();
     try {
       answer = await ask(this.#path);
     } catch (error) {
       this.#missing = error instanceof Refusal && (error.missing || error.status === NOT_NOW);
-      if (!this.#missing) {
+      if (!this.#missing && asked === stream()) {
         this.#everyMs = RETRY_MS;
         return this.#onSilence();
       }
+    }
+    if (asked !== stream()) {
+      this.#missing = false;
+      return this.#ask(); // another stream was chosen meanwhile: this answer is none
     }
     this.#everyMs = await this.#onAnswer(answer);
   }

@@ -18,13 +18,16 @@ export class Watcher {
   #timer = 0;
   #heartbeat = 0;
   #lastPicture = 0;
+  #name;
 
   /**
    * @param {HTMLVideoElement} video where the pictures go
    * @param {(state: string, why: Error | null) => void} onState stopped, connecting, live, reconnecting
    * @param {(result: object) => void} onResult each result of the data channel
+   * @param {string} [name] a stream; else the one that is looked at when it connects
    */
-  constructor(video, onState, onResult) {
+  constructor(video, onState, onResult, name) {
+    this.#name = name;
     this.#video = video;
     this.#onState = onState;
     this.#onResult = onResult;
@@ -47,6 +50,16 @@ export class Watcher {
     this.#run += 1;
     this.#drop();
     this.#onState("stopped", null);
+  }
+
+  /** Watches another stream, or the same one anew. */
+  restart() {
+    if (!this.running) return;
+    this.#run += 2;
+    this.#drop();
+    this.#backoff.reset();
+    this.#onState("connecting", null);
+    this.#connect();
   }
 
   /** Ends the wait before the next attempt, for instance because the network has come back. */
@@ -93,7 +106,7 @@ export class Watcher {
       if (["failed", "closed"].includes(connection.connectionState)) lost(null);
     };
     try {
-      const session = await Session.open(connection, ofStream("/whep"));
+      const session = await Session.open(connection, ofStream("/whep", this.#name));
       if (run !== this.#run) return session.close();
       this.#session = session;
     } catch (error) {

@@ -19,7 +19,7 @@ export class Help {
     dialog.querySelector("[data-do=close]").addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
     const rows = KEYS.map(([key, command]) =>
-      el("div", {}, el("dt", {}, el("kbd", {}, key)), said("dd", `key.${command}`)),
+      el("div", { data: { command } }, el("dt", {}, el("kbd", {}, key)), said("dd", `key.${command}`)),
     );
     dialog.querySelector(".keys").append(...rows);
   }

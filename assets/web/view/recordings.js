@@ -3,10 +3,11 @@
 import { clock, date, number, size } from "../logic/format.js";
 import { t } from "../logic/language.js";
 import { files } from "../logic/recording.js";
-import { ofStream, remove } from "../net/api.js";
+import { ofStream, remove, stream } from "../net/api.js";
 import { el, said, show, words } from "./dom.js";
 
 const SURE_MS = 4000;
+const ALONE = "main"; // the stream's name where there is only one
 
 export class Recordings {
   #root;
@@ -24,14 +25,14 @@ export class Recordings {
   /** Shows the server's list, newest first. */
   show(list) {
     show(this.#root.querySelector(".none"), list.length === 0);
-    const shown = JSON.stringify([t("session.list"), list]);
+    const shown = JSON.stringify([t("session.list"), stream(), list]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const newest = [...list].sort((a, b) => (a.started < b.started ? 1 : -1));
     this.#root.querySelector(".recordings").replaceChildren(...newest.map((each) => this.#item(each)));
   }
 
-  #item({ id, started, seconds, events, bytes }) {
+  #item({ id, stream: of, started, seconds, events, bytes }) {
     const values = { date: date(started), time: clock(seconds), events: number(events), size: size(bytes) };
     const { csv, jsonl, report } = files(id);
     const link = (href, name, more = {}) =>
@@ -42,7 +43,8 @@ export class Recordings {
       words(link(report, "", { download: `${id}.html` }), "session.report"),
       this.#deletion(id),
     );
-    return el("li", { data: { id } }, said("span", "session.item", values), row);
+    const whose = of && of !== ALONE ? [el("strong", {}, of)] : [];
+    return el("li", { data: { id } }, ...whose, said("span", "session.item", values), row);
   }
 
   // A first press asks, a second one deletes.

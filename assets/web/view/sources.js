@@ -61,6 +61,16 @@ export class Sources {
     this.#showConsent();
   }
 
+  /** Another stream is looked at; a camera that is sent to the one before stays on. */
+  switched() {
+    this.#status = null;
+    this.#wanted = null;
+    this.#declined = false;
+    this.#missing = 0;
+    this.#select.disabled = true; // its list is another
+    this.#showConsent();
+  }
+
   /** Watching was started or stopped here. */
   watched(watching) {
     this.#declined = false;
@@ -83,7 +93,7 @@ export class Sources {
 
   // The camera goes off when the source becomes another, and is sent again when its connection was lost.
   #supervise(current, senders) {
-    if (!this.#camera.on) return;
+    if (!this.#camera.here) return;
     if (current !== "browser") {
       this.#camera.close();
       return;
@@ -101,7 +111,7 @@ export class Sources {
       consent,
       wanted: this.#wanted,
       source: source?.source ?? "",
-      sending: this.#camera.on || this.#changing || Boolean(senders?.length),
+      sending: this.#camera.here || this.#changing || Boolean(senders?.length),
       watching: this.#parts.watching(),
     };
     const camera = this.#status && asks({ ...state, declined: this.#declined });
@@ -179,10 +189,10 @@ export class Sources {
     try {
       await ask("/api/source", { method: "POST", body: { source }, timeoutMs: OPEN_MS });
       if (source === "browser") await this.#camera.send();
-      else this.#camera.close();
+      else if (this.#camera.here) this.#camera.close();
       this.#parts.onSource();
     } catch (error) {
-      this.#camera.close();
+      if (this.#camera.here) this.#camera.close();
       this.#parts.say(t("source.failed", { why: error.message }));
     }
     this.#changing = false;

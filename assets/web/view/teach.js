@@ -21,13 +21,13 @@ export class Teach {
     press("cancel", () => does(() => remove("/api/teach")));
     press("claim", () => does(() => put("/api/teach", { face_id: face() })));
     press("forget", () => does(() => remove("/api/teach")));
-    this.#part("download").href = ofStream("/api/teach/file");
   }
 
   /** Shows what the server says; null where it has no such thing. */
   show(server) {
     show(this.#root, server !== null);
     if (!server) return this.#guide.hide(this);
+    this.#part("download").href = ofStream("/api/teach/file");
     const view = offers(server);
     const told = this.#root.querySelector(".told");
     show(told, view.state !== "ready");

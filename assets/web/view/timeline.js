@@ -82,6 +82,16 @@ export class Timeline {
     show(this.#section, false);
   }
 
+  /** Forgets recordings, too, because another stream is looked at. */
+  forget() {
+    this.#markers = [];
+    this.#excluded = [];
+    this.#recording = [];
+    this.#noted = "[[],[]]";
+    this.clear();
+    this.#painter.columns?.reset();
+  }
+
   /** Takes the faces in view. */
   faces(list) {
     this.#section.querySelector(".legend").replaceChildren(...legend(list));

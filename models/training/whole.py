@@ -1,0 +1,254 @@
+"""Stage three: encoder and window part learn clips together, from where stages one and two have come."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.ifdd.streaming import IfddStream
+from models.losses import cross_entropy, intensity_aware_loss, lifting_loss
+from models.spec import BASIC_LABELS, ModelSpec
+from models.training import clips
+from models.training.augment import Random
+from models.training.clips import CLIP_SEED, LEFT_OVER
+from models.training.features import encode_clips, encode_stills
+from models.training.metrics import score
+from models.training.prepared import Prepared
+from models.training.run import Average, Log, groups, load_state, rate, save_state
+from models.training.settings import StageSettings
+from models.training.windows import read_windows
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # an extra that only `train` needs
+
+COLUMNS = (
+    "round",
+    "loss",
+    "rate",
+    "train_war",
+    "public_stills_war",
+    "public_stills_uar",
+    "public_clips_war",
+    "public_clips_uar",
+    "seconds",
+)
+MOVING_FRAMES, STILL_FRAMES = 8, 4  # different pictures of a clip; a window repeats them
+AUXILIARY_WEIGHT = 0.1
+WINDOW_RATE = 3.0  # the window part's learning rate over the encoder's
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """What clips are made of.
+
+    Attributes:
+        stills: pictures, each a clip that holds its expression.
+        weights: (N,) how often each still is drawn, relative to the others.
+        levels: (M,L,112,112) uint8, faces at L strengths (`models.training.shapes`).
+        labels: (M,) their classes.
+        known: the L strengths.
+    """
+
+    stills: Prepared
+    weights: Tensor
+    levels: Tensor
+    labels: Tensor
+    known: tuple[float, ...]
+
+    def moving_weights(self) -> Tensor:
+        """(M,) float64 so that the classes of the moving faces are as frequent as those of the stills."""
+        wanted = torch.zeros(len(BASIC_LABELS), dtype=torch.double)
+        wanted.index_add_(0, torch.from_numpy(self.stills.labels), self.weights.double())
+        have = torch.bincount(self.labels, minlength=len(BASIC_LABELS)).clamp(min=1)
+        return (wanted / have)[self.labels]
+
+
+class WholeReader(nn.Module):
+    """The model as a module whose forward takes clips of fewer pictures than a window has frames.
+
+    Args:
+        model: a streaming model.
+    """
+
+    def __init__(self, model: IfddStream) -> None:
+        super().__init__()
+        self.model = model
+
+    def train(self, mode: bool = True) -> WholeReader:
+        """As usual, but the encoder's batch norms keep their statistics: a batch has few different faces."""
+        super().train(mode)
+        for part in self.model.encoder.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
+
+    def forward(
+        self, still: Tensor, moving: Tensor, index: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Logits, context residual and auxiliary logits.
+
+        Args:
+            still, moving: (B1,F1,3,S,S) and (B2,F2,3,S,S) normalised frames.
+            index: (B1+B2,T) which frame of its clip each place of a window shows, rising.
+        """
+        model = self.model
+        frames = torch.cat([still.flatten(0, 1), moving.flatten(0, 1)])
+        features = model.encode(frames.contiguous(memory_format=torch.channels_last)).float()
+        ends = still.shape[0] * still.shape[1]
+        parts = []
+        for part, clip, rows in (
+            (features[:ends], still, index[: len(still)]),
+            (features[ends:], moving, index[len(still) :]),
+        ):
+            pictures = part.view(*clip.shape[:2], *part.shape[1:])  # B F C h w
+            parts.append(pictures[torch.arange(len(clip), device=part.device)[:, None], rows])
+        output = model.read(torch.cat(parts))
+        auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[0]
+        return output.logits, output.context_residual, auxiliary
+
+
+def _places(random: Random, count: int, have: int, frames: int) -> Tensor:
+    """(count,frames) which of `have` pictures each frame of a window shows, in order of time."""
+    return (random.uniform(0, have, count, frames)).long().clamp(max=have - 1).sort(1).values
+
+
+def _batches(
+    random: Random, faces: Faces, spec: ModelSpec, half: int, strength: float, steps: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Stills' clips, moving clips, places and labels of each step: `half` clips of either kind."""
+    moving_weights = faces.moving_weights()
+    crops, inside = torch.from_numpy(faces.stills.crops), torch.from_numpy(faces.stills.inside)
+    labels = torch.from_numpy(faces.stills.labels)
+    generator = torch.Generator().manual_seed(int(random.number(0, 2**31)))
+    device = random.device
+    for _ in range(steps):
+        first = torch.multinomial(faces.weights, half, generator=generator)
+        second = torch.multinomial(moving_weights, half, generator=generator)
+        still = clips.make(random, crops[first][:, None].to(device), inside[first].to(device), (1.0,), spec,
+                           STILL_FRAMES, strength)  # fmt: skip
+        moving = clips.make(random, faces.levels[second].to(device), None, faces.known, spec,
+                            MOVING_FRAMES, strength)  # fmt: skip
+        index = torch.cat(
+            [
+                _places(random, half, STILL_FRAMES, spec.frames),
+                _places(random, half, MOVING_FRAMES, spec.frames),
+            ]
+        )
+        yield still, moving, index, torch.cat([labels[first], faces.labels[second]]).to(device)
+
+
+def train_whole(
+    fabric: Fabric,
+    model: IfddStream,
+    faces: Faces,
+    public: Prepared,
+    public_faces: tuple[Tensor, Tensor] | None,
+    settings: StageSettings,
+    folder: Path,
+    seed: int,
+) -> None:
+    """Trains the whole model in place, to the best average weights by PublicTest's stills and clips.
+
+    Args:
+        fabric: launched; places the model. Each process draws its own share of every step.
+        model: a streaming model, trained by stages one and two.
+        faces: see Faces.
+        public: stills that choose the round.
+        public_faces: levels and labels of faces as in `faces`; clips made of them choose the round too, both
+            accuracies with equal weight.
+        settings: `epochs` counts rounds of `round_clips` clips.
+        folder: for `whole.pt` (state), `whole-best.pt` and `whole.csv`.
+        seed: of everything random.
+    """
+    spec = model.spec
+    reader = WholeReader(model)
+    model.requires_grad_(True)
+    model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(
+        [
+            *groups([model.encoder], settings.weight_decay),
+            *groups([part for name, part in model.named_children() if name != "encoder"],
+                    settings.weight_decay),
+        ],
+        lr=settings.peak,
+    )  # fmt: skip
+    average = Average(reader, settings.average)
+    state = load_state(folder / "whole.pt")
+    done, best = 0, -1.0
+    if state is not None:
+        reader.load_state_dict(state["reader"])
+        average.module.load_state_dict(state["average"])
+        average.steps, done, best = state["steps"], state["round"], state["best"]
+    wrapped, optimizer = fabric.setup(reader, optimizer)
+    average.module.to(fabric.device)
+    if state is not None:
+        optimizer.load_state_dict(state["optimizer"])
+    log = Log(folder / "whole.csv", COLUMNS, done) if fabric.is_global_zero else None
+    half = max(1, settings.batch // fabric.world_size // 2)
+    steps = max(1, settings.round_clips // (2 * half * fabric.world_size))
+    for number in range(done, settings.epochs):
+        started = time.monotonic()
+        fabric.seed_everything(seed * 1000 + number, verbose=False)
+        random = Random(seed * 100_000 + number * 100 + fabric.global_rank, fabric.device)
+        wrapped.train()
+        total, right, seen = 0.0, 0, 0
+        bar = tqdm(_batches(random, faces, spec, half, settings.strength, steps),
+                   f"whole {number + 1}/{settings.epochs}", steps, file=sys.stderr, mininterval=5,
+                   disable=not fabric.is_global_zero)  # fmt: skip
+        for step, (still, moving, index, labels) in enumerate(bar):
+            share = rate((number + step / steps) / settings.epochs, settings.warm_up)
+            for place, group in enumerate(optimizer.param_groups):
+                group["lr"] = settings.peak * share * (1.0 if place < 2 else WINDOW_RATE)
+            logits, residual, auxiliary = wrapped(still, moving, index)
+            loss = cross_entropy(logits, labels, settings.smoothing)
+            if settings.intensity:
+                loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
+            if residual is not None and settings.lifting:
+                loss = loss + lifting_loss(residual, settings.lifting)
+            if auxiliary is not None:
+                loss = loss + AUXILIARY_WEIGHT * cross_entropy(auxiliary, labels, settings.smoothing)
+            fabric.backward(loss)
+            nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            average.update(reader)
+            total += float(loss.detach())
+            right += int((logits.argmax(1) == labels).sum())
+            seen += len(labels)
+        if fabric.is_global_zero and log is not None:
+            averaged = average.module.model
+            assert isinstance(averaged, IfddStream)
+            stills, moved = encode_stills(averaged, public), None
+            if public_faces is not None:
+                moved = encode_clips(averaged, public_faces[0], None, public_faces[1], faces.known,
+                                     spec.frames, Random(CLIP_SEED, fabric.device), "encoding",
+                                     strength=LEFT_OVER)  # fmt: skip
+            of_stills = score(read_windows(averaged, stills), stills.labels)
+            of_clips = of_stills if moved is None else score(read_windows(averaged, moved), moved.labels)
+            log.add(round=number + 1, loss=total / steps, rate=settings.peak * share,
+                    train_war=right / seen, public_stills_war=of_stills.war,
+                    public_stills_uar=of_stills.uar, public_clips_war=of_clips.war,
+                    public_clips_uar=of_clips.uar, seconds=time.monotonic() - started)  # fmt: skip
+            reached = (of_stills.war + of_clips.war) / 2
+            if reached > best:
+                best = reached
+                save_state(folder / "whole-best.pt", averaged.state_dict())
+            save_state(
+                folder / "whole.pt",
+                {"reader": reader.state_dict(), "average": average.module.state_dict(),
+                 "optimizer": optimizer.state_dict(), "steps": average.steps, "round": number + 1,
+                 "best": best},
+            )  # fmt: skip
+        fabric.barrier()
+    kept = load_state(folder / "whole-best.pt")
+    if kept is not None:
+        model.load_state_dict(kept)
+    model.eval()
