@@ -1,15 +1,17 @@
 """How far one process, one machine and a fleet reach: the tables of docs/scaling.md, from measured costs.
 
-`python -m realtime.bench.capacity docs/costs.json` prints them. The file holds what `python -m realtime.bench
-costs --json FILE` measured, so another machine's file gives that machine's tables.
+`python -m realtime.bench.capacity docs/costs.json` prints them; with `docs/scaling.md` as well it puts
+them there. The file holds what `python -m realtime.bench costs --json FILE` measured, so another machine's
+file gives that machine's tables.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,11 @@ CORES = 16  # of a machine in a fleet
 PROCESS_CORES = 4  # of one process in it
 VIDEO_MBIT = 2.0  # --bitrate's default
 CAMERA_MBIT = 4.0  # what a network camera sends of 640x480 to 1280x720, H.264
-LINKS_MBIT = {"20 Mbit/s (a home's uplink)": 20.0, "1 Gbit/s": 1_000.0, "10 Gbit/s": 10_000.0}
+LINKS_MBIT = {"20 Mbit/s, where there is one": 20.0, "1 Gbit/s": 1_000.0, "10 Gbit/s": 10_000.0}
 # for one SFU machine: what its network link carries; its processor was not measured
 SFU_MBIT = 10_000.0
+
+TABLE = re.compile(r"<!-- table: ([\w ]+) -->((?:\n\|.*)*)")
 
 Row = tuple[str, ...]
 
@@ -162,10 +166,11 @@ def viewers_of_one(figures: Figures) -> str:
     for size in SIZES:
         traffic = size * figures.viewer_mbit
         loops = size / (PLANNED * loop)
-        full = [name for name, mbit in LINKS_MBIT.items() if traffic > PLANNED * mbit]
-        first = "the event loop" if loops > 1 else "nothing"
-        if full:
-            first += f"; a link of {', '.join(full)}"
+        # what is over by most breaks first
+        over = {"the event loop": loops}
+        over |= {f"a link of {name}": traffic / (PLANNED * mbit) for name, mbit in LINKS_MBIT.items()}
+        full = [name for name in sorted(over, key=lambda name: -over[name]) if over[name] > 1]
+        first = ", then ".join(full) or "nothing"
         # an SFU is fed once, and feeds viewers or further SFUs
         places = math.floor(PLANNED * SFU_MBIT / figures.viewer_mbit)
         edges = math.ceil(size / places)
@@ -179,7 +184,7 @@ def viewers_of_one(figures: Figures) -> str:
             (
                 number(size),
                 number(traffic),
-                f"{100 * PLANNED * loops:.0f} %",
+                f"{100 * PLANNED * loops:,.0f} %",
                 first,
                 "none" if direct else number(edges) + (f" + {inner} to feed them" if inner else ""),
             )
@@ -216,7 +221,7 @@ def cameras(figures: Figures) -> Iterator[str]:
             rows.append(
                 (
                     number(size),
-                    f"{number(math.ceil(size / planned))} of {planned}",
+                    f"{number(math.ceil(size / planned))}, {planned} cameras each",
                     number(math.ceil(size / local)),
                     f"{number(math.ceil(size * away / (PLANNED * CORES * 1000)))} + "
                     f"{number(math.ceil(size * reading / (PLANNED * CORES * 1000)))}",
@@ -277,18 +282,35 @@ def tables(figures: Figures) -> Iterator[tuple[str, str]]:
         yield f"cameras {fps}", text
 
 
+def in_document(text: str) -> dict[str, str]:
+    """The tables of a document by name: each stands below a line `<!-- table: NAME -->`."""
+    return {found[1]: found[2].strip() for found in TABLE.finditer(text)}
+
+
+def with_tables(text: str, made: Mapping[str, str]) -> str:
+    """The document with these tables in their places."""
+    return TABLE.sub(
+        lambda found: f"<!-- table: {found[1]} -->\n{made.get(found[1], found[2].strip())}", text
+    )
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Prints the tables; returns the exit code."""
+    """Prints the tables, or puts them into a document; returns the exit code."""
     try:
-        if len(arguments) != 1:
-            raise ConfigError("capacity: expected one file of `python -m realtime.bench costs --json FILE`")
+        if len(arguments) not in (1, 2):
+            raise ConfigError("expected a file of `realtime.bench costs --json FILE`, and perhaps a document")
         figures = read_figures(Path(arguments[0]))
     except IfddLiveError as error:
         print(f"capacity: {error}", file=sys.stderr)
         return error.exit_code
+    made = dict(tables(figures))
+    if len(arguments) == 2:
+        document = Path(arguments[1])
+        document.write_text(with_tables(document.read_text(encoding="utf-8"), made), encoding="utf-8")
+        return 0
     print(f"Costs measured on {figures.machine}")
-    for name, text in tables(figures):
-        print(f"\n<!-- {name} -->\n{text}")
+    for name, text in made.items():
+        print(f"\n{name}\n\n{text}")
     return 0
 
 
