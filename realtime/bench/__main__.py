@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from realtime.bench import fanout, live, model, remote, report, startup, streams
+from realtime.bench import costs, fanout, live, model, remote, report, startup, streams
 from realtime.config import Config
 from realtime.errors import ConfigError, IfddLiveError
 
@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[Callable[[Config, float], dict[str, Any]], str]] = {
     "stock": (live.stock, "the same pictures from a plain aiortc server (an encoder for each viewer)"),
     "viewers": (fanout.fan_out, "CPU of the program with 1, 4, 16 and 32 viewers"),
     "stock-viewers": (fanout.stock_fan_out, "the same for the plain server, up to 16"),
+    "costs": (costs.costs, "CPU time by picture, face, window and viewer"),
     "start": (startup.start_up, "start-up to the first picture, memory"),
     "model": (model.cached, "a window with cached and with recomputed features"),
     "streams": (streams.streams, "how many streams are held at 15 and at 30 fps (not among everything)"),
