@@ -57,6 +57,24 @@ def test_a_packet_with_no_other_extension_carries_it_too() -> None:
     assert unpack_header_extensions(profile, data) == [(6, b"\x00\x00\x00")]
 
 
+def test_our_own_offer_can_carry_the_playout_delay() -> None:
+    async def main() -> None:
+        pc = connection()
+        pc.addTransceiver("video", direction="sendonly")
+        pc.createDataChannel("results")
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = internals.offer_playout_delay(pc.localDescription.sdp)
+        parsed = internals.parse_offer(offer)
+        found = internals.offered_extension(parsed, internals.PLAYOUT_DELAY_URI)
+        assert found is not None
+        others = {each.id for each in parsed.media[0].rtp.headerExtensions if each != found}
+        assert found.id not in others
+        assert offer.count(internals.PLAYOUT_DELAY_URI) == 1
+        await pc.close()
+
+    asyncio.run(main())
+
+
 def new_track() -> PacketTrack:
     return PacketTrack("H264", on_reading=lambda _: None, ask_keyframe=lambda _: None)
 

@@ -128,6 +128,8 @@ def test_each_stream_has_its_own_and_an_address_takes_one() -> None:
         "a": "sfu.example:8889",
         "c": "other",
     }
+    with pytest.raises(ConfigError, match="stream b: publish: expected an address"):
+        read_targets({**streams, "b": SimpleNamespace(config=Config(publish="nowhere"))}, first, {})
     nameless = {"a": SimpleNamespace(), "b": SimpleNamespace()}
     assert list(read_targets(nameless, first, {})) == ["a"]
 

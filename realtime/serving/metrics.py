@@ -128,13 +128,13 @@ class Snapshot(Collector):
                 self._durations.append(("ifdd_stage_duration_seconds", (name, stage), encoder.encode_ms))
                 self._add("ifdd_frames", encoder.rate.count, name, stage)
                 self._add("ifdd_keyframes", encoder.keyframes, name, stage)
+            self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
         for name, publisher in context.publishers.items():
             self._add("ifdd_publish_live", publisher.state == "live", name)
             self._add("ifdd_publish_reconnects", publisher.reconnects, name)
             self._add("ifdd_publish_failures", publisher.failures, name)
             self._add("ifdd_published_pictures", publisher.total("sent"), name)
             self._add("ifdd_frames_dropped", publisher.total("dropped"), name, "publish")
-            self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
         ended: Counter[tuple[str, str]] = Counter()
         for (name, text), count in context.viewers.ended_of.items():
             ended[name, text.partition(":")[0]] += count  # what follows is an error's own text

@@ -94,7 +94,10 @@ def read_targets(
     found: dict[str, Target] = {}
     for number, (name, stream) in enumerate(streams.items()):
         own = getattr(stream, "config", config if number == 0 else None)
-        target = None if own is None else read_target(own, environment)
+        try:
+            target = None if own is None else read_target(own, environment)
+        except ConfigError as error:
+            raise error if len(streams) == 1 else ConfigError(f"stream {name}: {error}") from None
         if target is not None and target.url not in {each.url for each in found.values()}:
             found[name] = target
     return found

@@ -19,6 +19,7 @@ from realtime.logs import say
 from realtime.serving.backoff import back_off_s
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.limits import DEFAULT_LIMITS, PeerLimits
+from realtime.serving.lookup import Resolver
 from realtime.serving.publication import NoResultsError, Publication
 from realtime.serving.publish_target import Target
 from realtime.serving.served import Consents, Stream
@@ -134,7 +135,10 @@ class Publisher:
     async def _run(self) -> None:
         failures = 0
         try:
-            async with aiohttp.ClientSession(headers=PLAIN, auto_decompress=False) as session:
+            connector = aiohttp.TCPConnector(resolver=Resolver())
+            async with aiohttp.ClientSession(
+                connector=connector, headers=PLAIN, auto_decompress=False
+            ) as session:
                 client = WhipClient(self.target, session)
                 while True:
                     await self._wait_until_allowed()
