@@ -334,7 +334,7 @@ def test_secrets_are_told_nowhere(
     ):
         wait_for(lambda: published(here)["failures"] == 1)
         host = media.url.removeprefix("http://")
-        assert here.said == [f"published: stream main to http://{host}; it leaves this machine"]
+        assert here.said == [f"published: stream main to {host}; it leaves this machine"]
         assert published(here)["url"] == f"http://{host}"
         assert "got 401" in published(here)["problem"]
         told = [here.ask("GET", path).text for path in ("/api/status", "/metrics")]
