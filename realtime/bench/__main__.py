@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from realtime.bench import fanout, live, model, report, startup
+from realtime.bench import fanout, live, model, report, startup, streams
 from realtime.config import Config
 from realtime.errors import ConfigError, IfddLiveError
 
@@ -26,7 +26,9 @@ PARTS: dict[str, tuple[Callable[[Config, float], dict[str, Any]], str]] = {
     "stock-viewers": (fanout.stock_fan_out, "the same for the plain server, up to 16"),
     "start": (startup.start_up, "start-up to the first picture, memory"),
     "model": (model.cached, "a window with cached and with recomputed features"),
+    "streams": (streams.streams, "how many streams are held at 15 and at 30 fps (not among everything)"),
 }
+EVERYTHING = tuple(name for name in PARTS if name != "streams")
 
 
 def machine() -> dict[str, Any]:
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             precision=options.precision,
         )
         found: dict[str, Any] = {"machine": machine()}
-        for name in options.parts or PARTS:
+        for name in options.parts or EVERYTHING:
             print(f"measuring: {PARTS[name][1]}", file=sys.stderr, flush=True)
             found[name] = PARTS[name][0](config, options.seconds)
         if compared := report.ratios(found):

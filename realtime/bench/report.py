@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from realtime.bench import streams
 from realtime.errors import OutputError
 
 Row = tuple[str, str]
@@ -30,6 +31,8 @@ def table(found: dict[str, Any]) -> str:
         if part in found:
             rows += [("", ""), (title.upper(), "")]
             rows += _viewers(found[part])
+    if "streams" in found:
+        rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
     for part in ("start", "model", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]

@@ -12,7 +12,7 @@ from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.issm import Details
 from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
-from realtime.inference.turns import WINDOW_COST, Pace, in_turns
+from realtime.inference.turns import UNLIMITED, Pace, Turns, Waiting, in_turns
 from realtime.stats import Rate
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing, Window
@@ -88,8 +88,8 @@ class _FaceState:
 class InferenceStage:
     """Reads the due windows of all faces of all streams in one batch. One thread calls `step`.
 
-    A batch lasts about half a hop at most: where more is due the streams take turns, and `left_over` says
-    how many windows wait for the next batch, which had better come at once.
+    With several streams a batch lasts about half a hop at most: where more is due they share it, and
+    `left_over` says how many windows wait for the next batch, which had better come at once.
     """
 
     def __init__(
@@ -111,7 +111,8 @@ class InferenceStage:
         self._engine = engine
         self.rhythm = Rhythm(make_smoother, engine.spec.frames, hop_s=hop_s, span_s=span_s)
         self.late = Rate()  # predictions that came half a hop or more after they were wanted
-        self._pace = Pace(hop_s / 2)
+        self._pace, self._turns = Pace(hop_s / 2), Turns()
+        self._asked: dict[Hashable, set[int]] = {}  # crops that the engine was asked to encode
         self._faces: dict[Hashable, _FaceState] = {}
         self.left_over = 0  # windows that were due and found no room in the last batch
         self._failing: set[tuple[str, str]] = set()  # stream and which of its own calls raised
@@ -124,6 +125,7 @@ class InferenceStage:
     def forget(self) -> None:
         """Drops all that is remembered of faces: their features, averages and times."""
         self._faces.clear()
+        self._asked.clear()
         self._engine.forget()
 
     def step(self, feeds: tuple[Feed, ...], wanted: Callable[[], bool] = lambda: True) -> int:
@@ -133,21 +135,33 @@ class InferenceStage:
             feeds: the streams.
             wanted: asked when the model has answered; False: nothing is published.
         """
-        due: list[tuple[str, int, tuple[Feed, Request]]] = []
-        ahead: list[tuple[str, int, Ahead]] = []
+        due: list[Waiting[tuple[Feed, Request, list[int]]]] = []
+        ahead: list[Waiting[Ahead]] = []
         alive: set[Hashable] = set()
         for feed in feeds:
             with self._guarded(feed, "look"):
                 self._look(feed, due, ahead, alive)
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
+        self._asked = {key: asked for key, asked in self._asked.items() if key in alive}
         self._engine.retain(alive)
-        room = self._pace.room()
-        chosen = in_turns(due, room // WINDOW_COST)
-        early = in_turns(ahead, room - WINDOW_COST * len(chosen))
+        # one stream alone has nobody to leave time to
+        plan = self._turns.plan(due, self._pace.room() if len(feeds) > 1 else UNLIMITED)
+        chosen = [(feed, request) for feed, request, _ in plan.read]
         self.left_over = len(due) - len(chosen)
+        units = len(chosen) + sum(len(lacking) for _, _, lacking in plan.read)
+        early = [
+            (request.key, request.ring, serial)
+            for (_, request, lacking), count in plan.prepare
+            for serial in lacking[-count:]  # the newest will be wanted longest
+        ]
+        early += [each.what for _, each in in_turns(ahead)[: plan.room]]
+        for key, _, serial in early:
+            self._asked.setdefault(key, set()).add(serial)
+        for _, request in chosen:
+            self._asked[request.key] = set(request.window.serials.tolist())
         started_ns = now_ns()
         readings = self._engine.read([request for _, request in chosen], early)
-        self._pace.note(len(chosen), len(early), to_s(now_ns() - started_ns))
+        self._pace.note(units + len(early), to_s(now_ns() - started_ns))
         if not wanted():
             return 0
         published = 0
@@ -163,8 +177,8 @@ class InferenceStage:
     def _look(
         self,
         feed: Feed,
-        due: list[tuple[str, int, tuple[Feed, Request]]],
-        ahead: list[tuple[str, int, Ahead]],
+        due: list[Waiting[tuple[Feed, Request, list[int]]]],
+        ahead: list[Waiting[Ahead]],
         alive: set[Hashable],
     ) -> None:
         """Adds a stream's faces, its windows that are due, and the crops that its next ones will need."""
@@ -174,13 +188,17 @@ class InferenceStage:
             alive.add(key)
             state = self._faces.get(key)
             last_ns = state.grid_ns if state else None
+            asked = self._asked.get(key, set())
             window = ring.window(None if last_ns is None else last_ns + rhythm.due_ns - 1)
-            since_ns = last_ns or 0
             if window is not None:
-                due.append((feed.name, since_ns, (feed, Request(key, window, ring))))
-            elif (serial := ring.newest_choice()) is not None:
+                serials = window.serials.tolist()
+                self._asked[key] = {each for each in asked if each >= serials[0]}
+                lacking = sorted(set(serials) - asked)
+                request = Request(key, window, ring)
+                due.append(Waiting(feed.name, last_ns or 0, len(lacking), (feed, request, lacking)))
+            elif (serial := ring.newest_choice()) is not None and serial not in asked:
                 # now, and not in a burst when the hop is over
-                ahead.append((feed.name, since_ns, (key, ring, serial)))
+                ahead.append(Waiting(feed.name, last_ns or 0, 1, (key, ring, serial)))
 
     @contextlib.contextmanager
     def _guarded(self, feed: Feed, what: str) -> Iterator[None]:
