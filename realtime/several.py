@@ -177,9 +177,7 @@ def _inherited(config: Config, own: Mapping[str, Any], *, first: bool) -> Config
     if own.get("profile", config.profile) != "driver":
         values = {**{key: getattr(defaults, key) for key in OF_DRIVERS}, **values}
     if not first:  # one address takes one stream
-        for each in settings():
-            if each.name.startswith("publish") and each.name not in own:
-                values[each.name] = each.default
+        values = {"publish": defaults.publish, **values}
     return dataclasses.replace(config, **values)
 
 

@@ -31,6 +31,7 @@ class Watcher:
         self._changed = threading.Condition()
         self.pictures = 0
         self.last: Picture | None = None
+        self.shown: list[float] = []  # when
         self.events: list[tuple[float, dict[str, Any]]] = []
         stream.pictures.subscribe(self._picture)
         stream.events.subscribe(self._event)
@@ -38,6 +39,7 @@ class Watcher:
     def _picture(self, picture: Picture) -> None:
         with self._changed:
             self.pictures += 1
+            self.shown.append(time.monotonic())
             self.last = picture
             self._changed.notify_all()
 

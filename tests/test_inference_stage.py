@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
 import models
 from realtime.clock import now_ns, to_ns
-from realtime.inference.engine import Engine
+from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import Feed, InferenceStage, Rhythm
 from realtime.inference.thread import Inference
+from realtime.inference.turns import UNLIMITED, Pace
 from realtime.stats import Rate
 from realtime.values import Prediction
+from tests.faces import a_crop, a_face
 from tests.test_engine import filled_ring, push
 
 
@@ -150,7 +155,8 @@ def marked(rate: Rate) -> None:
         rate.mark(now_ns() - to_ns(0.4) * (5 - k))
 
 
-def test_streams_have_rhythms_of_their_own(engine: Engine) -> None:
+def test_streams_have_rhythms_of_their_own(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "room", lambda _: UNLIMITED)  # however busy the machine is
     rings = {name: filled_ring(seconds=0.1) for name in ("slow", "quick")}
     got: dict[str, list[Prediction]] = {name: [] for name in rings}
     feeds = tuple(
@@ -171,7 +177,10 @@ def test_streams_have_rhythms_of_their_own(engine: Engine) -> None:
     assert [each.rate.count for each in feeds] == [len(got["slow"]), len(got["quick"])]
 
 
-def test_what_one_stream_raises_does_not_reach_the_others(engine: Engine) -> None:
+def test_what_one_stream_raises_does_not_reach_the_others(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "room", lambda _: UNLIMITED)  # however busy the machine is
     broken = True
     told: list[Exception | None] = []
     got: list[Prediction] = []
@@ -203,3 +212,54 @@ def test_what_one_stream_raises_does_not_reach_the_others(engine: Engine) -> Non
     assert told.count(None) == 1, "a works again, which is told once"
     with pytest.raises(ZeroDivisionError):
         inference.step((Feed("alone", lambda: 1 / 0, lambda _: None),))  # type: ignore[arg-type, return-value]
+
+
+class Measured:
+    """An engine whose work takes time of a clock that the test owns."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.spec, self._real = engine.spec, engine
+        self.now_ns = 0
+        self._encoded: set[tuple[object, int]] = set()
+
+    def read(self, requests: list[Request], ahead: Sequence[Ahead] = ()) -> list[Reading | None]:
+        crops = {(each.key, int(serial)) for each in requests for serial in each.window.serials}
+        crops |= {(key, serial) for key, _, serial in ahead}
+        self.now_ns += to_ns(0.010) * (len(requests) + len(crops - self._encoded))
+        self._encoded |= crops
+        even = np.full(7, 1 / 7, np.float32)
+        return [Reading(even, 0.5, even, even, None, None, 1.0) for _ in requests]
+
+    def answers(
+        self, requests: list[Request], ahead: Sequence[Ahead] = ()
+    ) -> list[tuple[Request, Reading | None]]:
+        return list(zip(requests, self.read(requests, ahead), strict=True))
+
+    def retain(self, _keys: object) -> None:
+        """Nothing is kept."""
+
+
+def test_many_faces_of_one_stream_do_not_starve_another(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = Measured(engine)
+    monkeypatch.setattr("realtime.inference.stage.now_ns", lambda: measured.now_ns)
+    rings = {"many": tuple(filled_ring(0.1, face) for face in range(1, 9)), "one": (filled_ring(0.1, 1),)}
+    got: dict[str, list[Prediction]] = {name: [] for name in rings}
+    feeds = tuple(Feed(name, lambda name=name: rings[name], got[name].append) for name in rings)  # type: ignore[misc]
+    inference, crop = stage(measured), a_crop(0)  # type: ignore[arg-type]
+    frame = 3
+    while measured.now_ns < to_ns(6):
+        while frame <= measured.now_ns * 30 // 10**9:
+            for ring in (*rings["many"], *rings["one"]):
+                ring.push(to_ns(frame / 30), crop, a_face(ring.face_id), frame)
+            frame += 1
+        inference.step(feeds)
+        if not inference.left_over:
+            measured.now_ns = max(measured.now_ns, to_ns(frame / 30) + 30)
+    rate = {name: len([each for each in found if each.t_ns > to_ns(2)]) / 4 for name, found in got.items()}
+    assert rate["one"] > 0.9 * inference.wanted_hz
+    assert rate["many"] < 0.9 * 8 * inference.wanted_hz, "else there was nothing to share"
+    faces = Counter(each.face_id for each in got["many"])
+    assert len(faces) == 8
+    assert max(faces.values()) <= 1.5 * min(faces.values()), "nor one face of a stream"

@@ -121,3 +121,13 @@ def test_streams_that_do_not_fit_together_are_refused(arguments: list[str], mess
 
 def test_every_setting_of_a_stream_is_a_setting() -> None:
     assert {each.name for each in settings()} > several.OF_A_STREAM
+
+
+def test_what_is_published_is_the_first_stream_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    where = ["--publish", "https://a.example/whip", "--publish-token", "t"]
+    _, streams = parse_streams(["--source", "demo", "--source", "browser", *where])
+    assert [each.publish for each in streams.values()] == ["https://a.example/whip", ""]
+    text = TWO + 'publish = "https://b.example/whip"'
+    _, streams = parse_streams(["--streams", written(tmp_path, text), *where])
+    assert [each.publish for each in streams.values()] == ["https://a.example/whip", "https://b.example/whip"]
+    assert {each.publish_token for each in streams.values()} == {"t"}

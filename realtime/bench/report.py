@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from realtime.bench import streams
 from realtime.errors import OutputError
 
 Row = tuple[str, str]
@@ -34,7 +35,9 @@ def table(found: dict[str, Any]) -> str:
         rows += [("", ""), ("CPU TIME", "")]
         rows += [(_run_name(run), _run_text(run)) for run in found["costs"]["runs"]]
         rows += _plain({name: value for name, value in found["costs"].items() if name != "runs"})
-    for part in ("start", "model", "ratios"):
+    if "streams" in found:
+        rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
+    for part in ("start", "model", "ray", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]
             rows += _plain(found[part])

@@ -12,7 +12,7 @@ from realtime.inference.engine import Ahead, Engine, Reading, Request
 from realtime.inference.issm import Details
 from realtime.inference.scores import Scores
 from realtime.inference.smoothing import Smoother
-from realtime.inference.turns import WINDOW_COST, Pace, in_turns
+from realtime.inference.turns import UNLIMITED, Pace, Turns, Waiting, in_turns
 from realtime.stats import Rate
 from realtime.values import Prediction
 from realtime.vision.ring import CropRing, Window
@@ -83,13 +83,14 @@ class Feed:
 class _FaceState:
     smoother: Smoother
     grid_ns: int | None = None  # last grid point that was predicted
+    asked_ns: int | None = None  # last grid point that was predicted or is being read
 
 
 class InferenceStage:
-    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`.
+    """Has the due windows of all faces of all streams read in one batch. One thread calls `step`.
 
-    A batch lasts about half a hop at most: where more is due the streams take turns, and `left_over` says
-    how many windows wait for the next batch, which had better come at once.
+    With several streams a batch lasts about half a hop at most: where more is due they share it, and
+    `left_over` says how many windows wait for the next batch, which had better come at once.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class InferenceStage:
         self._engine = engine
         self.rhythm = Rhythm(make_smoother, engine.spec.frames, hop_s=hop_s, span_s=span_s)
         self.late = Rate()  # predictions that came half a hop or more after they were wanted
-        self._pace = Pace(hop_s / 2)
+        self._pace, self._turns = Pace(hop_s / 2), Turns()
+        self._asked: dict[Hashable, set[int]] = {}  # crops that the engine was asked to encode
         self._faces: dict[Hashable, _FaceState] = {}
         self.left_over = 0  # windows that were due and found no room in the last batch
         self._failing: set[tuple[str, str]] = set()  # stream and which of its own calls raised
@@ -124,6 +126,7 @@ class InferenceStage:
     def forget(self) -> None:
         """Drops all that is remembered of faces: their features, averages and times."""
         self._faces.clear()
+        self._asked.clear()
         self._engine.forget()
 
     def step(self, feeds: tuple[Feed, ...], wanted: Callable[[], bool] = lambda: True) -> int:
@@ -133,54 +136,86 @@ class InferenceStage:
             feeds: the streams.
             wanted: asked when the model has answered; False: nothing is published.
         """
-        due: list[tuple[str, int, tuple[Feed, Request]]] = []
-        ahead: list[tuple[str, int, Ahead]] = []
-        alive: set[Hashable] = set()
+        due: list[Waiting[tuple[Feed, Request, list[int]]]] = []
+        ahead: list[Waiting[Ahead]] = []
+        alive: dict[Hashable, Feed] = {}
         for feed in feeds:
             with self._guarded(feed, "look"):
                 self._look(feed, due, ahead, alive)
         self._faces = {key: state for key, state in self._faces.items() if key in alive}
+        self._asked = {key: asked for key, asked in self._asked.items() if key in alive}
         self._engine.retain(alive)
-        room = self._pace.room()
-        chosen = in_turns(due, room // WINDOW_COST)
-        early = in_turns(ahead, room - WINDOW_COST * len(chosen))
+        # one stream alone has nobody to leave time to
+        plan = self._turns.plan(due, self._pace.room() if len(feeds) > 1 else UNLIMITED)
+        chosen = [(feed, request) for feed, request, _ in plan.read]
         self.left_over = len(due) - len(chosen)
+        units = len(chosen) + sum(len(lacking) for _, _, lacking in plan.read)
+        early = [
+            (request.key, request.ring, serial)
+            for (_, request, lacking), count in plan.prepare
+            for serial in lacking[-count:]  # the newest will be wanted longest
+        ]
+        early += [each.what for _, each in in_turns(ahead)[: plan.room]]
+        for key, _, serial in early:
+            self._asked.setdefault(key, set()).add(serial)
+        for feed, request in chosen:
+            self._face(request.key, feed).asked_ns = request.window.grid_ns
+            self._asked[request.key] = set(request.window.serials.tolist())
         started_ns = now_ns()
-        readings = self._engine.read([request for _, request in chosen], early)
-        self._pace.note(len(chosen), len(early), to_s(now_ns() - started_ns))
+        answers = self._engine.answers([request for _, request in chosen], early)
+        self._pace.note(units + len(early), to_s(now_ns() - started_ns))
         if not wanted():
             return 0
         published = 0
-        for (feed, request), reading in zip(chosen, readings, strict=True):
-            with self._guarded(feed, "publish"):
-                prediction = None if reading is None else self._predict(request, reading, feed)
-                if prediction is not None:
-                    feed.publish(prediction)
-                    feed.rate.mark(now_ns())
-                    published += 1
+        for request, reading in answers:
+            if request.key in alive:  # the face may have gone meanwhile
+                published += self._take(alive[request.key], request, reading)
         return published
+
+    def _take(self, feed: Feed, request: Request, reading: Reading | None) -> bool:
+        """Publishes what came of a window; True if that is a prediction."""
+        with self._guarded(feed, "publish"):
+            prediction = None if reading is None else self._predict(request, reading, feed)
+            if prediction is not None:
+                feed.publish(prediction)
+                feed.rate.mark(now_ns())
+                return True
+            state = self._face(request.key, feed)
+            if state.asked_ns == request.window.grid_ns:
+                state.asked_ns = state.grid_ns  # so that the newest window is asked for next
+        return False
+
+    def _face(self, key: Hashable, feed: Feed) -> _FaceState:
+        if key not in self._faces:
+            make_smoother = (feed.rhythm or self.rhythm).make_smoother
+            self._faces[key] = _FaceState(make_smoother(self._engine.spec.labels))
+        return self._faces[key]
 
     def _look(
         self,
         feed: Feed,
-        due: list[tuple[str, int, tuple[Feed, Request]]],
-        ahead: list[tuple[str, int, Ahead]],
-        alive: set[Hashable],
+        due: list[Waiting[tuple[Feed, Request, list[int]]]],
+        ahead: list[Waiting[Ahead]],
+        alive: dict[Hashable, Feed],
     ) -> None:
         """Adds a stream's faces, its windows that are due, and the crops that its next ones will need."""
         rhythm = feed.rhythm or self.rhythm
         for ring in feed.rings():
             key = (feed.name, ring.face_id)
-            alive.add(key)
+            alive[key] = feed
             state = self._faces.get(key)
-            last_ns = state.grid_ns if state else None
+            last_ns = state.asked_ns if state else None
+            asked = self._asked.get(key, set())
             window = ring.window(None if last_ns is None else last_ns + rhythm.due_ns - 1)
-            since_ns = last_ns or 0
             if window is not None:
-                due.append((feed.name, since_ns, (feed, Request(key, window, ring))))
-            elif (serial := ring.newest_choice()) is not None:
+                serials = window.serials.tolist()
+                self._asked[key] = {each for each in asked if each >= serials[0]}
+                lacking = sorted(set(serials) - asked)
+                request = Request(key, window, ring)
+                due.append(Waiting(feed.name, last_ns or 0, len(lacking), (feed, request, lacking)))
+            elif (serial := ring.newest_choice()) is not None and serial not in asked:
                 # now, and not in a burst when the hop is over
-                ahead.append((feed.name, since_ns, (key, ring, serial)))
+                ahead.append(Waiting(feed.name, last_ns or 0, 1, (key, ring, serial)))
 
     @contextlib.contextmanager
     def _guarded(self, feed: Feed, what: str) -> Iterator[None]:
@@ -220,7 +255,7 @@ class InferenceStage:
         if thumbnails is None or meshes is None:
             return None
         rhythm = feed.rhythm or self.rhythm
-        state = self._faces.setdefault(request.key, _FaceState(rhythm.make_smoother(labels)))
+        state = self._face(request.key, feed)
         # a window that begins after the last one's end follows a gap, not a delay
         if (
             state.grid_ns is not None

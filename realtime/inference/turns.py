@@ -1,40 +1,105 @@
-"""Whose windows are read next when there are more than the model can read in time.
+"""What the model does next when more is due than it can do in time.
 
-While it can, all that is due goes into one batch. Where it cannot, streams take turns, and within a
-stream the face that has waited longest comes first: many faces of one stream cost its own rate only.
+While it can, all that is due goes into one batch. Where it cannot, a batch gets as much work as fits into
+its time, streams share that evenly, and within a stream the face that has waited longest comes first. A
+window whose crops are too many for one batch is prepared over several: so many faces of one stream cost its
+own rate, and hardly that of another. Work is counted in units: encoding a crop is one, reading a window one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# a window needs about one crop that was not encoded ahead, and its reading takes about as long as that
-WINDOW_COST = 2
 # how much a new measurement counts
 NEWS = 0.2
+UNLIMITED = 100_000
+# a window that was prepared in so many batches is read in the next, however long that takes: it moves on
+# with time, and a slow machine would never have all its crops
+MOST_PREPARED = 8
 
 
-def in_turns(waiting: Sequence[tuple[str, int, T]], most: int) -> list[T]:
-    """At most `most` of those that wait, but one of each stream at least.
+@dataclass(frozen=True, slots=True)
+class Waiting(Generic[T]):
+    """A window that is due.
 
-    Args:
-        waiting: stream, time since when (any unit), and what waits.
-        most: how many are wanted.
-
-    Returns:
-        The first of each stream, then the second of each, and so on, each stream's oldest first.
+    Attributes:
+        stream: whose it is.
+        since: when its face was read last, in any unit; the smallest comes first.
+        crops: how many of its crops are not encoded yet.
+        what: the window.
     """
-    by_stream: dict[str, list[tuple[int, int, T]]] = {}
-    for number, (stream, since, each) in enumerate(waiting):
-        by_stream.setdefault(stream, []).append((since, number, each))
-    rounds: list[tuple[int, int, int, T]] = []
-    for own in by_stream.values():
-        own.sort(key=lambda entry: entry[:2])
-        rounds += [(turn, since, number, each) for turn, (since, number, each) in enumerate(own)]
-    rounds.sort(key=lambda entry: entry[:3])
-    return [each for _, _, _, each in rounds[: max(most, len(by_stream))]]
+
+    stream: str
+    since: int
+    crops: int
+    what: T
+
+
+@dataclass(slots=True)
+class Plan(Generic[T]):
+    """What goes into a batch.
+
+    Attributes:
+        read: windows to read.
+        prepare: windows of which only so many crops are encoded now.
+        room: units that are left.
+    """
+
+    read: list[T] = field(default_factory=list)
+    prepare: list[tuple[T, int]] = field(default_factory=list)
+    room: int = 0
+
+
+class Turns:
+    """Shares each batch among the streams. One thread uses it."""
+
+    def __init__(self) -> None:
+        self._prepared: Counter[str] = Counter()  # batches since a stream's first window was begun
+
+    def plan(self, waiting: Sequence[Waiting[T]], room: int) -> Plan[T]:
+        """Chooses from what waits, at least something of each stream, as much as there is room for."""
+        made: Plan[T] = Plan(room=room)
+        streams = {each.stream for each in waiting}
+        for gone in set(self._prepared) - streams:
+            del self._prepared[gone]
+        first_ones, stopped = len(streams), set[str]()
+        for turn, each in in_turns(waiting):
+            allowed = made.room
+            if turn == 0:
+                first_ones -= 1
+                share = max(1, room // len(streams))
+                allowed = max(share, made.room - share * first_ones)
+            cost = 1 + each.crops
+            if each.stream in stopped:
+                continue
+            if cost <= allowed or (turn == 0 and self._prepared[each.stream] >= MOST_PREPARED):
+                made.read.append(each.what)
+                if turn == 0:
+                    self._prepared[each.stream] = 0
+            elif allowed > 0:
+                cost = min(allowed, each.crops)
+                made.prepare.append((each.what, cost))
+                self._prepared[each.stream] += turn == 0
+                stopped.add(each.stream)  # one window ready is better than two halves
+            else:
+                stopped.add(each.stream)
+                continue
+            made.room = max(0, made.room - cost)
+        return made
+
+
+def in_turns(waiting: Sequence[Waiting[T]]) -> list[tuple[int, Waiting[T]]]:
+    """The first of each stream, then the second of each, and so on, each with the number of its turn."""
+    taken: Counter[str] = Counter()
+    turns: list[tuple[int, Waiting[T]]] = []
+    for each in sorted(waiting, key=lambda each: each.since):
+        turns.append((taken[each.stream], each))
+        taken[each.stream] += 1
+    return sorted(turns, key=lambda entry: entry[0])
 
 
 class Pace:
@@ -42,17 +107,16 @@ class Pace:
 
     def __init__(self, budget_s: float) -> None:
         """Takes how long a batch may last, seconds."""
-        self.budget_s = budget_s
-        self._unit_s = 0.0  # of encoding one crop
+        self._budget_s = budget_s
+        self._unit_s = 0.0
 
     def room(self) -> int:
-        """Units of work that fit into a batch: a crop is one, a window WINDOW_COST."""
-        if self._unit_s * 100_000 < self.budget_s:
-            return 100_000
-        return int(self.budget_s / self._unit_s)
+        """Units of work that fit into a batch."""
+        if self._unit_s * UNLIMITED <= self._budget_s:
+            return UNLIMITED
+        return int(self._budget_s / self._unit_s)
 
-    def note(self, windows: int, ahead: int, took_s: float) -> None:
-        """Takes what a batch held and how long it took."""
-        units = WINDOW_COST * windows + ahead
+    def note(self, units: int, took_s: float) -> None:
+        """Takes how much a batch held and how long it took."""
         if units:
             self._unit_s += NEWS * (took_s / units - self._unit_s)
