@@ -1,7 +1,7 @@
 """Viewers that come and go, in a process of their own: `python -m tests.crowd URL TOTAL AT_ONCE SECONDS`.
 
 Each connects, counts pictures, stays for a while and leaves; every tenth vanishes: its sockets close without
-a word. Prints one line of JSON.
+a word, and its place stays taken for some seconds. Who is refused asks again. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections import Counter
 import aiohttp
 
 from realtime.serving.viewers import CountingViewer
+
+RETRY_S, TRIES = 2.0, 30
 
 
 class Guest(CountingViewer):
@@ -30,18 +32,36 @@ class Guest(CountingViewer):
         await self._connection.close()
 
 
+async def enter(url: str, session: aiohttp.ClientSession, seen: Counter[str]) -> Guest:
+    """A connected guest; where there is no place it asks again, as the answer's Retry-After wants it."""
+    for _ in range(TRIES):
+        guest = Guest()
+        try:
+            await guest.connect(session, url)
+        except RuntimeError as error:
+            await guest.close()
+            if not any(f"got {status}" in str(error) for status in (429, 503)):
+                raise
+            seen["refused"] += 1
+            await asyncio.sleep(RETRY_S)
+        except BaseException:
+            await guest.close()
+            raise
+        else:
+            return guest
+    raise RuntimeError(f"no place after {TRIES} tries")
+
+
 async def visit(
     url: str, session: aiohttp.ClientSession, number: int, stay_s: float, seen: Counter[str]
 ) -> None:
     """One viewer's visit."""
-    guest = Guest()
     try:
-        await guest.connect(session, url)
-        await asyncio.sleep(stay_s)
+        guest = await enter(url, session, seen)
     except Exception as error:
         seen[f"failed: {type(error).__name__}: {error}"[:200]] += 1
-        await guest.close()
         return
+    await asyncio.sleep(stay_s)
     seen["came"] += 1
     seen["pictures"] += guest.pictures
     seen["without pictures"] += guest.pictures == 0

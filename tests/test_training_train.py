@@ -82,6 +82,7 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
         rows = list(csv.DictReader(file))
     assert [row["round"] for row in rows] == ["1", "2"]
     assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
+    assert len((run / "out/whole-shares.csv").read_text().splitlines()) == 5
     weights = run / "out/ifdd-stream.safetensors"
     spec = models.read_spec(weights)
     assert spec.trained

@@ -69,6 +69,8 @@ class StageSettings:
         intensity: weight of the intensity-aware loss (stages two and three).
         lifting: weight of the lifting loss (stages two and three).
         round_clips: clips of a round, which is stage three's epoch.
+        teacher: share of stage three's targets that the model as it was before gives, reading the still as it
+            is; the rest are the smoothed labels.
     """
 
     epochs: int = 30
@@ -86,6 +88,7 @@ class StageSettings:
     intensity: float = 0.1
     lifting: float = 0.1
     round_clips: int = 8192
+    teacher: float = 0.0
 
 
 @dataclass(frozen=True)

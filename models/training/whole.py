@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.ifdd.streaming import IfddStream
-from models.losses import cross_entropy, intensity_aware_loss, lifting_loss
+from models.losses import cross_entropy, intensity_aware_loss, lifting_loss, soft_targets
+from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS, ModelSpec
 from models.training import clips
 from models.training.augment import Random
 from models.training.clips import CLIP_SEED, LEFT_OVER
-from models.training.features import encode_clips, encode_stills
+from models.training.features import Encoded, encode, encode_clips, encode_stills
 from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import Average, Log, groups, load_state, rate, save_state
@@ -29,17 +30,11 @@ from models.training.windows import read_windows
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # an extra that only `train` needs
 
-COLUMNS = (
-    "round",
-    "loss",
-    "rate",
-    "train_war",
-    "public_stills_war",
-    "public_stills_uar",
-    "public_clips_war",
-    "public_clips_uar",
-    "seconds",
-)
+MEASURED = ("public_stills_war", "public_stills_uar", "public_clips_war", "public_clips_uar")
+COLUMNS = ("round", "loss", "rate", "train_war", *MEASURED, "seconds")
+# How far from the weights that the stage began with to those that it ended with: between the two lie weights
+# that are better, on stills and clips taken together, than both (Wortsman et al. 2022, arXiv 2109.01903).
+SHARES = (0.25, 0.5, 0.75, 1.0)
 MOVING_FRAMES, STILL_FRAMES = 8, 4  # different pictures of a clip; a window repeats them
 AUXILIARY_WEIGHT = 0.1
 WINDOW_RATE = 3.0  # the window part's learning rate over the encoder's
@@ -120,10 +115,51 @@ def _places(random: Random, count: int, have: int, frames: int) -> Tensor:
     return (random.uniform(0, have, count, frames)).long().clamp(max=have - 1).sort(1).values
 
 
+def ask(model: IfddStream, crops: Tensor, batch: int = 256) -> Tensor:
+    """What the model answers to stills as they are: probabilities (N,K) for (N,112,112) uint8 crops."""
+    device = next(model.parameters()).device
+    parts = []
+    model.eval()
+    with torch.inference_mode():
+        for part in torch.split(crops, batch):
+            rgb = part.to(device)[..., None].expand(-1, -1, -1, 3)
+            features = encode(model, to_tensor(rgb, model.spec))[:, None]
+            parts.append(read_windows(model, Encoded(features, torch.zeros(len(part)))).softmax(1))
+    return torch.cat(parts).clone()
+
+
+def _targets(
+    fabric: Fabric, model: IfddStream, faces: Faces, settings: StageSettings, path: Path
+) -> tuple[Tensor, Tensor]:
+    """What to learn of each still and of each moving face, (N,K) and (M,K); the teacher is asked once."""
+    labels = (torch.from_numpy(faces.stills.labels), faces.labels)
+    smoothed = [soft_targets(each, len(BASIC_LABELS), settings.smoothing) for each in labels]
+    if not settings.teacher:
+        return smoothed[0], smoothed[1]
+    if fabric.is_global_zero and not path.is_file():
+        model.to(fabric.device)
+        answers = [ask(model, each) for each in (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])]
+        save_state(path, {"answers": answers})
+    fabric.barrier()
+    state = load_state(path)
+    assert state is not None
+    still, moving = (
+        torch.lerp(own, answer, settings.teacher)
+        for own, answer in zip(smoothed, state["answers"], strict=True)
+    )
+    return still, moving
+
+
 def _batches(
-    random: Random, faces: Faces, spec: ModelSpec, half: int, strength: float, steps: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Stills' clips, moving clips, places and labels of each step: `half` clips of either kind."""
+    random: Random,
+    faces: Faces,
+    targets: tuple[Tensor, Tensor],
+    spec: ModelSpec,
+    half: int,
+    strength: float,
+    steps: int,
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    """Stills' clips, moving clips, places, labels and targets of each step: `half` clips of either kind."""
     moving_weights = faces.moving_weights()
     crops, inside = torch.from_numpy(faces.stills.crops), torch.from_numpy(faces.stills.inside)
     labels = torch.from_numpy(faces.stills.labels)
@@ -142,7 +178,9 @@ def _batches(
                 _places(random, half, MOVING_FRAMES, spec.frames),
             ]
         )
-        yield still, moving, index, torch.cat([labels[first], faces.labels[second]]).to(device)
+        wanted = torch.cat([targets[0][first], targets[1][second]])
+        named = torch.cat([labels[first], faces.labels[second]])
+        yield still, moving, index, named.to(device), wanted.to(device)
 
 
 def train_whole(
@@ -155,7 +193,7 @@ def train_whole(
     folder: Path,
     seed: int,
 ) -> None:
-    """Trains the whole model in place, to the best average weights by PublicTest's stills and clips.
+    """Trains the whole model in place; leaves it, in the first process, at the best of SHARES by PublicTest.
 
     Args:
         fabric: launched; places the model. Each process draws its own share of every step.
@@ -165,10 +203,13 @@ def train_whole(
         public_faces: levels and labels of faces as in `faces`; clips made of them choose the round too, both
             accuracies with equal weight.
         settings: `epochs` counts rounds of `round_clips` clips.
-        folder: for `whole.pt` (state), `whole-best.pt` and `whole.csv`.
+        folder: for `whole.pt` (state), `whole-best.pt` (of the best round), `whole-teacher.pt` (what the
+            model said before), `whole.csv` and `whole-shares.csv`.
         seed: of everything random.
     """
     spec = model.spec
+    began = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    targets = _targets(fabric, model, faces, settings, folder / "whole-teacher.pt")
     reader = WholeReader(model)
     model.requires_grad_(True)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -200,21 +241,21 @@ def train_whole(
         random = Random(seed * 100_000 + number * 100 + fabric.global_rank, fabric.device)
         wrapped.train()
         total, right, seen = 0.0, 0, 0
-        bar = tqdm(_batches(random, faces, spec, half, settings.strength, steps),
+        bar = tqdm(_batches(random, faces, targets, spec, half, settings.strength, steps),
                    f"whole {number + 1}/{settings.epochs}", steps, file=sys.stderr, mininterval=5,
                    disable=not fabric.is_global_zero)  # fmt: skip
-        for step, (still, moving, index, labels) in enumerate(bar):
+        for step, (still, moving, index, labels, wanted) in enumerate(bar):
             share = rate((number + step / steps) / settings.epochs, settings.warm_up)
             for place, group in enumerate(optimizer.param_groups):
                 group["lr"] = settings.peak * share * (1.0 if place < 2 else WINDOW_RATE)
             logits, residual, auxiliary = wrapped(still, moving, index)
-            loss = cross_entropy(logits, labels, settings.smoothing)
+            loss = cross_entropy(logits, wanted)
             if settings.intensity:
                 loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
             if residual is not None and settings.lifting:
                 loss = loss + lifting_loss(residual, settings.lifting)
             if auxiliary is not None:
-                loss = loss + AUXILIARY_WEIGHT * cross_entropy(auxiliary, labels, settings.smoothing)
+                loss = loss + AUXILIARY_WEIGHT * cross_entropy(auxiliary, wanted)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()
@@ -226,18 +267,11 @@ def train_whole(
         if fabric.is_global_zero and log is not None:
             averaged = average.module.model
             assert isinstance(averaged, IfddStream)
-            stills, moved = encode_stills(averaged, public), None
-            if public_faces is not None:
-                moved = encode_clips(averaged, public_faces[0], None, public_faces[1], faces.known,
-                                     spec.frames, Random(CLIP_SEED, fabric.device), "encoding",
-                                     strength=LEFT_OVER)  # fmt: skip
-            of_stills = score(read_windows(averaged, stills), stills.labels)
-            of_clips = of_stills if moved is None else score(read_windows(averaged, moved), moved.labels)
+            measured = _measure(averaged, public, public_faces, faces.known)
             log.add(round=number + 1, loss=total / steps, rate=settings.peak * share,
-                    train_war=right / seen, public_stills_war=of_stills.war,
-                    public_stills_uar=of_stills.uar, public_clips_war=of_clips.war,
-                    public_clips_uar=of_clips.uar, seconds=time.monotonic() - started)  # fmt: skip
-            reached = (of_stills.war + of_clips.war) / 2
+                    train_war=right / seen, seconds=time.monotonic() - started,
+                    **dict(zip(MEASURED, measured, strict=True)))  # fmt: skip
+            reached = measured[0] + measured[2]
             if reached > best:
                 best = reached
                 save_state(folder / "whole-best.pt", averaged.state_dict())
@@ -249,6 +283,46 @@ def train_whole(
             )  # fmt: skip
         fabric.barrier()
     kept = load_state(folder / "whole-best.pt")
-    if kept is not None:
-        model.load_state_dict(kept)
+    if kept is not None and fabric.is_global_zero:
+        model.load_state_dict(_choose(model, began, kept, public, public_faces, faces.known, folder))
     model.eval()
+
+
+def _choose(
+    model: IfddStream,
+    began: dict[str, Tensor],
+    ended: dict[str, Tensor],
+    public: Prepared,
+    public_faces: tuple[Tensor, Tensor] | None,
+    known: tuple[float, ...],
+    folder: Path,
+) -> dict[str, Tensor]:
+    """The weights between two that are best on PublicTest; writes `whole-shares.csv`."""
+    log = Log(folder / "whole-shares.csv", ("share", *MEASURED), 0)
+    best, chosen = -1.0, ended
+    for share in SHARES:
+        state = {
+            name: torch.lerp(began[name], value, share) if value.is_floating_point() else value
+            for name, value in ended.items()
+        }
+        model.load_state_dict(state)
+        measured = _measure(model, public, public_faces, known)
+        log.add(share=share, **dict(zip(MEASURED, measured, strict=True)))
+        if measured[0] + measured[2] > best:
+            best, chosen = measured[0] + measured[2], state
+    return chosen
+
+
+def _measure(
+    model: IfddStream, public: Prepared, faces: tuple[Tensor, Tensor] | None, known: tuple[float, ...]
+) -> tuple[float, float, float, float]:
+    """MEASURED, of stills and of clips of faces; without faces the stills' figures twice."""
+    model.eval()
+    stills = encode_stills(model, public)
+    of_stills = of_clips = score(read_windows(model, stills), stills.labels)
+    if faces is not None:
+        random = Random(CLIP_SEED, next(model.parameters()).device)
+        moved = encode_clips(model, faces[0], None, faces[1], known, model.spec.frames, random, "encoding",
+                             strength=LEFT_OVER)  # fmt: skip
+        of_clips = score(read_windows(model, moved), moved.labels)
+    return of_stills.war, of_stills.uar, of_clips.war, of_clips.uar
