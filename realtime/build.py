@@ -9,13 +9,18 @@ from typing import Any
 import cv2
 import torch
 
+from models.fingerprint import fingerprint
 from realtime.config import Config
 from realtime.driver.feed import DriverFeed
 from realtime.driver.settings import load
-from realtime.inference.engine import Engine, make_engine
+from realtime.inference.engine import Engine, load_model, make_engine
 from realtime.inference.smoothing import Smoother
 from realtime.inference.stage import InferenceStage, Rhythm
 from realtime.persons import Persons
+from realtime.problems import Problems
+from realtime.remote.engine import RemoteEngine
+from realtime.remote.link import Link
+from realtime.remote.settings import RaySettings, need_ray
 from realtime.session.library import Library, default_folder
 from realtime.view import View
 from realtime.vision.landmarks import FaceMesh, Landmarker
@@ -31,13 +36,47 @@ def limit_threads(config: Config) -> None:
     cv2.setNumThreads(1)
 
 
-def build_engine(config: Config) -> Engine:
+def build_engine(config: Config, problems: Problems | None = None) -> Engine:
     """The engine that the settings ask for.
+
+    Args:
+        config: the settings.
+        problems: where it is noted when a cluster does not do what it should.
 
     Raises:
         WeightsError: an unknown model, or weights that do not fit.
+        ConfigError: settings of Ray that do not fit, or Ray is not installed.
     """
+    if config.inference == "ray":
+        return build_remote(config, problems or Problems())
     return make_engine(config.model, config.weights, config.device, ASSETS / "weights", config.precision)
+
+
+def build_remote(config: Config, problems: Problems) -> RemoteEngine:
+    """The engine on Ray Serve; its link is not started. Raises as `build_engine`."""
+    need_ray()
+    model = load_model(config.model, config.weights, ASSETS / "weights")
+    weights = Path(config.weights)
+    settings = RaySettings(
+        model=config.model,
+        weights=str(weights.absolute()) if config.weights and weights.is_file() else config.weights,
+        device=config.device,
+        precision=config.precision,
+        fingerprint=fingerprint(model),
+        threads=config.threads,
+        address=config.ray_address,
+        replicas=config.ray_replicas,
+        max_replicas=config.ray_max_replicas,
+        cpus=config.ray_cpus,
+        gpus=config.ray_gpus,
+        batch=config.ray_batch,
+        batch_wait_s=config.ray_batch_wait,
+        deadline_s=config.ray_deadline,
+        in_flight=config.ray_in_flight,
+        keep=config.ray_keep,
+    )
+    link = Link(settings, on_error=problems.retrying, on_recovered=problems.clear)
+    return RemoteEngine(model, link, on_trouble=problems.retrying, on_relief=problems.clear)
 
 
 def build_landmarker(config: Config) -> Landmarker:

@@ -94,6 +94,8 @@ def _check_together(config: Config) -> None:
         raise ConfigError("--no-serve over a camera: expected --consent with --purpose")
     if config.profile != "driver" and (config.mqtt or config.driver_settings):
         raise ConfigError("--mqtt and --driver-settings: expected together with --profile driver")
+    if config.inference == "ray" and not config.serve:
+        raise ConfigError("--inference ray: expected a live run, got --no-serve")
     if config.mqtt and not config.serve:
         raise ConfigError("--mqtt: expected a live run, got --no-serve")
     if config.publish and not config.serve:

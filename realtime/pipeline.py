@@ -27,10 +27,13 @@ from realtime.inference.thread import Inference
 from realtime.logs import say
 from realtime.openings import Openings
 from realtime.problems import Problems
+from realtime.remote.engine import RemoteEngine
 from realtime.stream import OpenerMaker, Stream, make_opener
 from realtime.supervise import Watchdog
 
 log = logging.getLogger(__name__)
+
+STOP_RAY_S = 10.0  # time for replicas to be taken out of a cluster, and for one of this machine to end
 
 
 class Application:
@@ -63,7 +66,7 @@ class Application:
         self._problems = Problems()
         self._inference: Inference | None = None
         if any(each.reads_expressions for each in streams.values()):
-            engine = engine or build_engine(config)
+            engine = engine or build_engine(config, self._problems)
             self._inference = Inference(
                 engine,
                 build_inference(config, engine),
@@ -71,6 +74,9 @@ class Application:
                 on_recovered=self._problems.clear,
                 rebuild=lambda: self._rebuild(config),
             )
+        self._remote = engine if isinstance(engine, RemoteEngine) else None
+        if self._remote is not None and self._inference is not None:
+            self._remote.link.wake = self._inference.wake
         self._openings = Openings(streams) if len(streams) > 1 else None
         purposes, origin_ns = Purposes(config), now_ns()
         self._streams: dict[str, Stream] = {}
@@ -93,6 +99,8 @@ class Application:
                 raise type(error)(f"stream {name}: {error}") from None
         parts = [part for stream in self._streams.values() for part in stream.supervised]
         self._watchdog = Watchdog(*parts, *(() if self._inference is None else (self._inference.worker,)))
+        if self._remote is not None:
+            self._watchdog.add(self._remote.link.worker)
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -107,6 +115,8 @@ class Application:
         """
         if self._inference is not None:
             self._inference.worker.start()
+        if self._remote is not None:
+            self._remote.link.worker.start()
         self._watchdog.worker.start()
         try:
             for stream in self._streams.values():
@@ -126,6 +136,8 @@ class Application:
             stream.stop()
         if self._inference is not None:
             self._inference.worker.stop()
+        if self._remote is not None:
+            self._remote.link.worker.stop(STOP_RAY_S)
 
     def health(self) -> dict[str, Any]:
         """What works and what does not; see Problems.report."""
@@ -137,8 +149,15 @@ class Application:
         return dict(self._problems.failures)
 
     def _rebuild(self, config: Config) -> tuple[Engine, InferenceStage]:
-        engine = build_engine(config)
+        if self._remote is not None:  # what may be broken is in other processes, which the link looks after
+            self._remote.forget()
+        engine = self._remote or build_engine(config)
         return engine, build_inference(config, engine)
+
+    @property
+    def windows_dropped(self) -> dict[str, int]:
+        """Windows that were not read, by reason; only Ray drops any."""
+        return {} if self._remote is None else dict(self._remote.dropped)
 
     @property
     def part_streams(self) -> dict[str, str]:
@@ -161,6 +180,7 @@ class Application:
             "health": self.health(),
             "windows": 0 if engine is None else engine.windows,
             "crops_encoded": 0 if engine is None else engine.encoded,
+            "ray": None if self._remote is None else self._remote.status(),
         }
 
 

@@ -424,4 +424,6 @@ class Stream:
             lines.append("expression model failed, trying again")
         if self._inference is not None and not self._inference.engine.spec.trained:
             lines.append("untrained weights")
+        if self._inference is not None and self.views().expressions:
+            lines.extend(self._inference.engine.notices)
         return tuple(lines)

@@ -215,6 +215,10 @@ class Watchdog:
         self._last_ns = now_ns()
         self.worker = Worker("watchdog", self._step)
 
+    def add(self, part: Supervised) -> None:
+        """Looks after one more part; any thread."""
+        self._parts = (*self._parts, part)
+
     def _step(self) -> None:
         if self.worker.wait_stop(self._every_s):
             return

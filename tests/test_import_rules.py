@@ -41,8 +41,12 @@ def test_realtime_keeps_its_heavy_imports_in_their_rooms(path: Path) -> None:
     inside = path.relative_to(ROOT).as_posix()
     if inside != "realtime/vision/landmarks.py":
         assert "mediapipe" not in roots(path)
-    if not inside.startswith("realtime/serving/"):
+    # the bridge is a process of its own; elsewhere only serving has an event loop
+    if not inside.startswith("realtime/serving/") and inside != "realtime/remote/bridge.py":
         assert not roots(path) & {"aiortc", "aiohttp", "asyncio"}
+    if inside != "realtime/remote/bridge.py":
+        assert "ray" not in roots(path)
+        assert "realtime.remote.bridge" not in imported(path)
 
 
 @pytest.mark.parametrize("path", files("realtime/driver"), ids=lambda path: path.name)

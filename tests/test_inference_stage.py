@@ -230,6 +230,11 @@ class Measured:
         even = np.full(7, 1 / 7, np.float32)
         return [Reading(even, 0.5, even, even, None, None, 1.0) for _ in requests]
 
+    def answers(
+        self, requests: list[Request], ahead: Sequence[Ahead] = ()
+    ) -> list[tuple[Request, Reading | None]]:
+        return list(zip(requests, self.read(requests, ahead), strict=True))
+
     def retain(self, _keys: object) -> None:
         """Nothing is kept."""
 

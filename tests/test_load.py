@@ -74,6 +74,8 @@ def come_and_go(total: int, at_once: int, seconds: float, allowed_mb: float) -> 
         print(f"{total} viewers, {at_once} at once, {seconds:.0f} s: {seen}; ended: {ended}")
         most = max(each.threads for each in held), max(each.descriptors for each in held)
         print(f"before {before}; most threads and descriptors {most}; after {after}")
+        every = max(1, len(held) // 12)
+        print("MB by second:", {round(x.t_s): round(x.rss_mb) for x in held[::every]})
         assert seen["came"] == total, seen
         assert seen.get("without pictures", 0) == 0
         assert program.metric("ifdd_viewers") == 0

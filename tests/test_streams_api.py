@@ -16,7 +16,8 @@ from realtime.errors import SourceError
 from realtime.serving.app import Server
 from realtime.serving.context import CONTEXT, Context
 from tests.picture_producer import ProducerServed, ProducerStream
-from tests.test_app import SDP, request, wait_for, watcher
+from tests.test_app import request, wait_for
+from tests.webrtc_client import SDP, watcher
 
 
 class Named(ProducerStream):
@@ -52,7 +53,7 @@ class Running:
     def context(self) -> Context:
         runner = self.server._runner
         assert runner is not None
-        found: Context = runner.app[CONTEXT]  # type: ignore[index]
+        found: Context = runner.app[CONTEXT]
         return found
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 
-from realtime.bench import fanout, live, model, report, startup, streams
+from realtime.bench import costs, fanout, live, model, remote, report, startup, streams
 from realtime.config import Config
 from realtime.errors import ConfigError, IfddLiveError
 
@@ -24,9 +25,11 @@ PARTS: dict[str, tuple[Callable[[Config, float], dict[str, Any]], str]] = {
     "stock": (live.stock, "the same pictures from a plain aiortc server (an encoder for each viewer)"),
     "viewers": (fanout.fan_out, "CPU of the program with 1, 4, 16 and 32 viewers"),
     "stock-viewers": (fanout.stock_fan_out, "the same for the plain server, up to 16"),
+    "costs": (costs.costs, "CPU time by picture, face, window and viewer"),
     "start": (startup.start_up, "start-up to the first picture, memory"),
     "model": (model.cached, "a window with cached and with recomputed features"),
     "streams": (streams.streams, "how many streams are held at 15 and at 30 fps (not among everything)"),
+    "ray": (remote.on_ray, "windows on Ray Serve against the local engine, and how they could travel"),
 }
 EVERYTHING = tuple(name for name in PARTS if name != "streams")
 
@@ -71,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             precision=options.precision,
         )
         found: dict[str, Any] = {"machine": machine()}
-        for name in options.parts or EVERYTHING:
+        # what an extra brings is measured where it is installed
+        present = [name for name in EVERYTHING if name != "ray" or importlib.util.find_spec("ray")]
+        for name in options.parts or present:
             print(f"measuring: {PARTS[name][1]}", file=sys.stderr, flush=True)
             found[name] = PARTS[name][0](config, options.seconds)
         if compared := report.ratios(found):

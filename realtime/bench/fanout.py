@@ -27,7 +27,8 @@ SETTLE_S = 2.0
 
 
 @contextmanager
-def _viewers(url: str, seconds: float, counts: Sequence[int]) -> Iterator[subprocess.Popen[str]]:
+def viewers(url: str, seconds: float, counts: Sequence[int]) -> Iterator[subprocess.Popen[str]]:
+    """The process of `realtime.serving.viewers`, with so many at a time."""
     command = [sys.executable, "-m", "realtime.serving.viewers", url, str(seconds), *map(str, counts)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -37,7 +38,8 @@ def _viewers(url: str, seconds: float, counts: Sequence[int]) -> Iterator[subpro
         process.communicate()
 
 
-def _line(process: subprocess.Popen[str]) -> dict[str, Any] | None:
+def next_line(process: subprocess.Popen[str]) -> dict[str, Any] | None:
+    """What the viewers say next, None once they have ended."""
     assert process.stdout is not None
     text = process.stdout.readline()
     found: dict[str, Any] | None = json.loads(text) if text else None
@@ -54,12 +56,12 @@ def measure(server: Serves, seconds: float, counts: Sequence[int]) -> list[dict[
     rows: list[dict[str, Any]] = []
     server.start()
     try:
-        with _viewers(server.url, seconds, counts) as process:
+        with viewers(server.url, seconds, counts) as process:
             for _ in counts:
-                if _line(process) is None:  # else they have connected
+                if next_line(process) is None:  # else they have connected
                     break
                 began, cpu = time.monotonic(), time.process_time()
-                row = _line(process)
+                row = next_line(process)
                 if row is None:
                     break
                 row["cpu_percent"] = round(100 * (time.process_time() - cpu) / (time.monotonic() - began), 1)

@@ -31,9 +31,13 @@ def table(found: dict[str, Any]) -> str:
         if part in found:
             rows += [("", ""), (title.upper(), "")]
             rows += _viewers(found[part])
+    if "costs" in found:
+        rows += [("", ""), ("CPU TIME", "")]
+        rows += [(_run_name(run), _run_text(run)) for run in found["costs"]["runs"]]
+        rows += _plain({name: value for name, value in found["costs"].items() if name != "runs"})
     if "streams" in found:
         rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
-    for part in ("start", "model", "ratios"):
+    for part in ("start", "model", "ray", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]
             rows += _plain(found[part])
@@ -83,6 +87,22 @@ def _plain(found: dict[str, Any]) -> Iterator[Row]:
         if isinstance(value, dict):
             value = ", ".join(f"{key} {each}" for key, each in value.items())  # noqa: PLW2901
         yield name.replace("_", " "), str(value)
+
+
+def _run_name(run: dict[str, Any]) -> str:
+    return f"{run['fps']} fps, {run['faces']} faces, {run['viewers']} viewers"
+
+
+def _run_text(run: dict[str, Any]) -> str:
+    stages = ", ".join(
+        f"{name} {value}"
+        for name, value in run.items()
+        if name not in ("fps", "faces", "viewers", "cpu_percent", "pictures_per_s", "predictions_per_s")
+    )
+    return (
+        f"{run['cpu_percent']} % of a core; {run['pictures_per_s']} pictures/s, "
+        f"{run['predictions_per_s']} predictions/s; ms/s: {stages}"
+    )
 
 
 def ratios(found: dict[str, Any]) -> dict[str, Any]:

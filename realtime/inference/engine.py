@@ -140,6 +140,21 @@ class Engine:
         readings = self._readings(output, count, started_ns)
         return [next(readings) if is_there else None for is_there in kept]
 
+    def answers(
+        self, requests: list[Request], ahead: Sequence[Ahead] = ()
+    ) -> list[tuple[Request, Reading | None]]:
+        """Asks for the requests and gives what is answered by now; here that is all of them.
+
+        An engine that reads elsewhere answers in later calls, and may answer in another order. None: the
+        window will not be read.
+        """
+        return list(zip(requests, self.read(requests, ahead), strict=True))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What viewers should know of it, for the picture; any thread."""
+        return ()
+
     @torch.inference_mode()
     def inspect(self, request: Request) -> Details | None:
         """What ISSM does in one window; None without ISSM, or if its crops were overwritten meanwhile."""
@@ -280,11 +295,23 @@ def make_engine(
     """The engine for a model's name and, when given or shipped, its weights.
 
     Args:
+        model, weights, weights_folder: as in `load_model`.
+        device, precision: as in Engine.
+
+    Raises:
+        WeightsError: an unknown model, no such file, weights of another shape, or no such device.
+    """
+    return Engine(load_model(model, weights, weights_folder), device, precision)
+
+
+def load_model(model: str, weights: str, weights_folder: Path) -> models.Model:
+    """The model of a name with, when given or shipped, its weights.
+
+    Args:
         model: a name of `models.list_models()`; empty for the one that the weights are of, or without
             weights for the default one.
         weights: path of a safetensors file, or the name of one in `weights_folder`; empty for
             `<model>.safetensors` of that folder if it is there, else random weights.
-        device, precision: as in Engine.
         weights_folder: where shipped weights lie.
 
     Raises:
@@ -309,7 +336,7 @@ def make_engine(
             network = models.create_model(wanted)
     except models.ModelError as error:
         raise WeightsError(str(error)) from None
-    return Engine(network, device, precision)
+    return network
 
 
 def _is_file(path: Path) -> bool:

@@ -83,10 +83,11 @@ class Feed:
 class _FaceState:
     smoother: Smoother
     grid_ns: int | None = None  # last grid point that was predicted
+    asked_ns: int | None = None  # last grid point that was predicted or is being read
 
 
 class InferenceStage:
-    """Reads the due windows of all faces of all streams in one batch. One thread calls `step`.
+    """Has the due windows of all faces of all streams read in one batch. One thread calls `step`.
 
     With several streams a batch lasts about half a hop at most: where more is due they share it, and
     `left_over` says how many windows wait for the next batch, which had better come at once.
@@ -137,7 +138,7 @@ class InferenceStage:
         """
         due: list[Waiting[tuple[Feed, Request, list[int]]]] = []
         ahead: list[Waiting[Ahead]] = []
-        alive: set[Hashable] = set()
+        alive: dict[Hashable, Feed] = {}
         for feed in feeds:
             with self._guarded(feed, "look"):
                 self._look(feed, due, ahead, alive)
@@ -157,37 +158,53 @@ class InferenceStage:
         early += [each.what for _, each in in_turns(ahead)[: plan.room]]
         for key, _, serial in early:
             self._asked.setdefault(key, set()).add(serial)
-        for _, request in chosen:
+        for feed, request in chosen:
+            self._face(request.key, feed).asked_ns = request.window.grid_ns
             self._asked[request.key] = set(request.window.serials.tolist())
         started_ns = now_ns()
-        readings = self._engine.read([request for _, request in chosen], early)
+        answers = self._engine.answers([request for _, request in chosen], early)
         self._pace.note(units + len(early), to_s(now_ns() - started_ns))
         if not wanted():
             return 0
         published = 0
-        for (feed, request), reading in zip(chosen, readings, strict=True):
-            with self._guarded(feed, "publish"):
-                prediction = None if reading is None else self._predict(request, reading, feed)
-                if prediction is not None:
-                    feed.publish(prediction)
-                    feed.rate.mark(now_ns())
-                    published += 1
+        for request, reading in answers:
+            if request.key in alive:  # the face may have gone meanwhile
+                published += self._take(alive[request.key], request, reading)
         return published
+
+    def _take(self, feed: Feed, request: Request, reading: Reading | None) -> bool:
+        """Publishes what came of a window; True if that is a prediction."""
+        with self._guarded(feed, "publish"):
+            prediction = None if reading is None else self._predict(request, reading, feed)
+            if prediction is not None:
+                feed.publish(prediction)
+                feed.rate.mark(now_ns())
+                return True
+            state = self._face(request.key, feed)
+            if state.asked_ns == request.window.grid_ns:
+                state.asked_ns = state.grid_ns  # so that the newest window is asked for next
+        return False
+
+    def _face(self, key: Hashable, feed: Feed) -> _FaceState:
+        if key not in self._faces:
+            make_smoother = (feed.rhythm or self.rhythm).make_smoother
+            self._faces[key] = _FaceState(make_smoother(self._engine.spec.labels))
+        return self._faces[key]
 
     def _look(
         self,
         feed: Feed,
         due: list[Waiting[tuple[Feed, Request, list[int]]]],
         ahead: list[Waiting[Ahead]],
-        alive: set[Hashable],
+        alive: dict[Hashable, Feed],
     ) -> None:
         """Adds a stream's faces, its windows that are due, and the crops that its next ones will need."""
         rhythm = feed.rhythm or self.rhythm
         for ring in feed.rings():
             key = (feed.name, ring.face_id)
-            alive.add(key)
+            alive[key] = feed
             state = self._faces.get(key)
-            last_ns = state.grid_ns if state else None
+            last_ns = state.asked_ns if state else None
             asked = self._asked.get(key, set())
             window = ring.window(None if last_ns is None else last_ns + rhythm.due_ns - 1)
             if window is not None:
@@ -238,7 +255,7 @@ class InferenceStage:
         if thumbnails is None or meshes is None:
             return None
         rhythm = feed.rhythm or self.rhythm
-        state = self._faces.setdefault(request.key, _FaceState(rhythm.make_smoother(labels)))
+        state = self._face(request.key, feed)
         # a window that begins after the last one's end follows a gap, not a delay
         if (
             state.grid_ns is not None

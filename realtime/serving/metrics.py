@@ -32,6 +32,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COUNTERS = {
     "ifdd_frames": ("Frames that a stage has finished", ("stream", "stage")),
     "ifdd_frames_dropped": ("Frames and pictures left out, by what left them out", ("stream", "reason")),
+    "ifdd_windows_dropped": ("Windows that Ray did not read in time, by why", ("reason",)),
     "ifdd_predictions": ("Predictions published", ("stream",)),
     "ifdd_alerts": ("Alerts of the driver profile that began, by rule", ("stream", "reason")),
     "ifdd_results_sent": ("Results sent to viewers over data channels", ("stream",)),
@@ -127,13 +128,13 @@ class Snapshot(Collector):
                 self._durations.append(("ifdd_stage_duration_seconds", (name, stage), encoder.encode_ms))
                 self._add("ifdd_frames", encoder.rate.count, name, stage)
                 self._add("ifdd_keyframes", encoder.keyframes, name, stage)
+            self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
         for name, publisher in context.publishers.items():
             self._add("ifdd_publish_live", publisher.state == "live", name)
             self._add("ifdd_publish_reconnects", publisher.reconnects, name)
             self._add("ifdd_publish_failures", publisher.failures, name)
             self._add("ifdd_published_pictures", publisher.total("sent"), name)
             self._add("ifdd_frames_dropped", publisher.total("dropped"), name, "publish")
-            self._add("ifdd_event_readers", context.event_streams.of_stream(name), name)
         ended: Counter[tuple[str, str]] = Counter()
         for (name, text), count in context.viewers.ended_of.items():
             ended[name, text.partition(":")[0]] += count  # what follows is an error's own text
@@ -148,6 +149,8 @@ class Snapshot(Collector):
             self._add("ifdd_part_failing", 1, owners.get(part, ""), part)
         for part, count in getattr(context.served, "failures", {}).items():
             self._add("ifdd_part_failures", count, owners.get(part, ""), part)
+        for reason, count in getattr(context.served, "windows_dropped", {}).items():
+            self._add("ifdd_windows_dropped", count, reason)
         self._add("ifdd_healthy", health["ok"])
         self._add("ifdd_ready", context.served.ready())
         self._add("ifdd_loop_values_dropped", context.hub.dropped)
