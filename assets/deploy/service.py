@@ -103,7 +103,7 @@ def probe(state: State) -> tuple[bool, str]:
     url, token = urlsplit(address), state.read("token")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    said = "no answer"
+    said = ""
     for host in _own(url.hostname or ""):
         connection = http.client.HTTPConnection(host, url.port, timeout=ANSWER_S)
         if url.scheme == "https":
@@ -115,7 +115,7 @@ def probe(state: State) -> tuple[bool, str]:
             found = json.loads(answer.read())
             return answer.status == 200, str(found.get("state", f"status {answer.status}"))
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
-            said = f"no answer ({type(error).__name__})"
+            said = said or f"no answer ({type(error).__name__})"  # at the likeliest address
         finally:
             connection.close()
     return False, said

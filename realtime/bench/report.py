@@ -31,12 +31,12 @@ def table(found: dict[str, Any]) -> str:
         if part in found:
             rows += [("", ""), (title.upper(), "")]
             rows += _viewers(found[part])
-    if "streams" in found:
-        rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
     if "costs" in found:
         rows += [("", ""), ("CPU TIME", "")]
         rows += [(_run_name(run), _run_text(run)) for run in found["costs"]["runs"]]
         rows += _plain({name: value for name, value in found["costs"].items() if name != "runs"})
+    if "streams" in found:
+        rows += [("", ""), ("STREAMS", ""), *streams.rows(found["streams"])]
     for part in ("start", "model", "ray", "ratios"):
         if part in found:
             rows += [("", ""), (part.upper(), "")]
