@@ -333,7 +333,7 @@ def test_the_program_on_kubernetes_gets_options_that_it_knows() -> None:
     known = {name.replace("_", "-") for name in Config.__dataclass_fields__}
     if "inference" not in known:
         pytest.skip("this version has no --inference")
-    assert program_options(live["args"]).inference == "ray"  # type: ignore[attr-defined]
+    assert program_options(live["args"]).inference == "ray"
     assert live["livenessProbe"]["exec"]["command"][1:] == ["/app/assets/deploy/service.py", "health"]
 
 
