@@ -330,9 +330,6 @@ def test_containers_on_kubernetes_have_no_rights_and_mount_what_there_is() -> No
 
 def test_the_program_on_kubernetes_gets_options_that_it_knows() -> None:
     (live,) = (each for each in pods()[0]["containers"] if each["name"] == "live")
-    known = {name.replace("_", "-") for name in Config.__dataclass_fields__}
-    if "inference" not in known:
-        pytest.skip("this version has no --inference")
     assert program_options(live["args"]).inference == "ray"
     assert live["livenessProbe"]["exec"]["command"][1:] == ["/app/assets/deploy/service.py", "health"]
 
