@@ -176,7 +176,8 @@ class Server:
             context.viewers.start()
             context.senders.start()
             for name, publisher in context.publishers.items():
-                self._say(f"published: stream {name} to {publisher.target.shown}; it leaves this machine")
+                # no address line: programs look for ours
+                self._say(f"published: stream {name} to {publisher.target.host}; it leaves this machine")
                 publisher.start()
             self._started.set()
             await self._stop.wait()

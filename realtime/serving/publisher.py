@@ -20,6 +20,7 @@ from realtime.serving.backoff import back_off_s
 from realtime.serving.broadcast import Broadcast
 from realtime.serving.limits import DEFAULT_LIMITS, PeerLimits
 from realtime.serving.lookup import Resolver
+from realtime.serving.peers import CLOSE_TIMEOUT_S
 from realtime.serving.publication import NoResultsError, Publication
 from realtime.serving.publish_target import Target
 from realtime.serving.served import Consents, Stream
@@ -32,7 +33,7 @@ WATCH_INTERVAL_S = 0.5
 # A connection that lasted so long makes the next loss the first one again.
 STABLE_S = 10.0
 FAREWELL_S = 3.0
-STOP_TIMEOUT_S = 6.0
+STOP_TIMEOUT_S = 9.0
 # no compressed answers: they have no bound
 PLAIN = {"Accept-Encoding": "identity"}
 # What servers say to an offer that they cannot take as it is: it is offered once more without results.
@@ -230,7 +231,10 @@ class Publisher:
 
     async def _leave(self, client: WhipClient, publication: Publication, session: str) -> None:
         """Ends a connection, and its session at the server; bounded in time, and never an error."""
-        await publication.close()
+        try:
+            await asyncio.wait_for(publication.close(), CLOSE_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            log.error("publishing to %s: a connection did not close in time", self.target.shown)
         for name in self._past:
             self._past[name] += int(getattr(publication, name))
         self._publication = None
