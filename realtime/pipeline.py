@@ -131,6 +131,8 @@ class Application:
         """Stops all threads; can be called twice."""
         self._watchdog.worker.stop()
         for stream in self._streams.values():
+            stream.request_stop()  # so that slow ones are waited for together
+        for stream in self._streams.values():
             stream.stop()
         if self._inference is not None:
             self._inference.worker.stop()

@@ -189,6 +189,10 @@ class Stream:
             self.stop()
             raise
 
+    def request_stop(self) -> None:
+        """Asks the source to end, without waiting."""
+        self._capture.request_stop()
+
     def stop(self) -> None:
         """Stops the threads; can be called twice."""
         self.recorder.stop()

@@ -56,10 +56,10 @@ async def use(url: str) -> None:
             assert await viewer.delete() == 200
 
 
-def main(record: Path) -> None:
-    """Runs the session; the record is complete when it returns."""
+def main(record: Path, *options: str) -> None:
+    """Runs the session, with further options of the program; the record is complete when it returns."""
     program = subprocess.Popen(
-        [*strace(record), sys.executable, "run_stream.py", "--source", "demo", "--port", "0"],
+        [*strace(record), sys.executable, "run_stream.py", "--source", "demo", "--port", "0", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,4 +81,4 @@ def main(record: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -13,14 +13,14 @@ HELD = {"capture": 30.0, "vision": 29.5, "picture": 29.0, "encode": 28.9, "predi
     ("worse", "gave"),
     [
         ({}, ""),
-        ({"vision": 28.0, "picture": 20.0}, "vision"),
+        ({"vision": 28.0, "picture": 20.0}, "picture"),
         ({"capture": 28.4, "vision": 28.4}, "capture"),
         ({"encode": 20.0}, "encode"),
         ({"predictions": 6.0}, "predictions"),
         ({"age_ms": 151.0}, "frame age"),
     ],
 )
-def test_what_gives_first_is_the_first_stage_below_its_bound(worse: dict[str, float], gave: str) -> None:
+def test_what_gives_first_is_the_stage_farthest_below_its_bound(worse: dict[str, float], gave: str) -> None:
     assert streams.what_gave({**HELD, **worse}, 30.0, 7.5) == gave
 
 

@@ -90,10 +90,20 @@ def test_another_file_is_one_line(
     assert capacity.main([]) == 2
 
 
-def test_remote_windows_take_network(tmp_path: Path) -> None:
+def test_windows_read_apart_take_network_where_that_was_measured(tmp_path: Path) -> None:
     found: dict[str, Any] = json.loads(FILE.read_text())
-    found["remote"] = {"window_kb": 100.0, "overhead_ms": 1.0}
+    found["ray"] = {
+        "cpu_ms_a_window 1 replicas": {"program": 1.0, "bridge": 1.0, "replicas": 10.0},
+        "form input": {"kB": 100.0},
+    }
     (tmp_path / "x.json").write_text(json.dumps(found))
     row = cells(next(capacity.cameras(read_figures(tmp_path / "x.json"))))[-1]
     hz = found["costs"]["predictions_hz"]
     assert float(row[5].replace(",", "")) == pytest.approx(100_000 * hz * 100 * 8 / 1e6, rel=0.01)
+    streams, replicas = (float(each.replace(",", "")) for each in row[3].split("+"))
+    assert replicas == pytest.approx(100_000 * hz * 10 / (capacity.PLANNED * 16_000), rel=0.01)
+    del found["ray"]
+    (tmp_path / "x.json").write_text(json.dumps(found))
+    row = cells(next(capacity.cameras(read_figures(tmp_path / "x.json"))))[-1]
+    assert row[5] == "not measured"
+    assert float(row[3].split("+")[0].replace(",", "")) < streams

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from realtime.values import ImageU8
+from realtime.vision import landmarks
 from realtime.vision.landmarks import LOOK_EACH, FaceMesh
 
 DEMO = Path(__file__).resolve().parents[1] / "assets" / "demo" / "demo.mp4"
@@ -71,3 +75,29 @@ def test_no_face_gives_none_and_a_closed_mesh_is_refused(mesh: FaceMesh) -> None
     mesh.close()
     with pytest.raises(ValueError, match="expected an open landmarker"):
         mesh.find(grey)
+
+
+def test_one_that_hangs_while_it_is_made_keeps_no_other_from_being_made(
+    capfd: pytest.CaptureFixture[str], pictures: list[ImageU8]
+) -> None:
+    entered, let_go = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with landmarks._quiet():
+            entered.set()
+            let_go.wait(60)
+
+    hung = threading.Thread(target=hang)
+    hung.start()
+    assert entered.wait(10)
+    with FaceMesh(1) as made:
+        assert len(made.find(pictures[0])) == 1
+    os.write(2, b"not heard\n")
+    let_go.set()
+    hung.join(10)
+    os.write(2, b"heard\n")
+    told = capfd.readouterr().err.splitlines()
+    assert told.count("heard") == 1
+    assert "not heard" not in told
+    with pytest.raises(UserWarning, match="still an error"):
+        warnings.warn("still an error", stacklevel=1)

@@ -80,14 +80,25 @@ needs_strace = pytest.mark.skipif(not can_record(), reason="no strace, or it may
 
 
 @needs_strace
-def test_a_whole_session_tries_no_address_beyond_this_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="local"),
+        pytest.param(("--inference", "ray"), id="ray", marks=[pytest.mark.nightly, pytest.mark.timeout(900)]),
+    ],
+)
+def test_a_whole_session_tries_no_address_beyond_this_machine(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    if options:
+        pytest.importorskip("ray", reason="the extra [ray] is not installed")
     record = tmp_path / "calls.txt"
-    command = [sys.executable, "-m", "tests.nothing_leaves_session", str(record)]
-    own = own_addresses()
+    command = [sys.executable, "-m", "tests.nothing_leaves_session", str(record), *options]
+    own, patience_s = own_addresses(), 800 if options else 240
     if can_separate():
         own = {OWN, *own}
         command = ["unshare", "-n", "sh", "-c", NAMESPACE + '"$@"', "sh", *command]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience_s, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = addresses(record)
     assert len(record.read_text().splitlines()) > 60, "the viewer's packets were recorded"

@@ -48,7 +48,7 @@ def predictions(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_every_frame_is_seen_and_predictions_come_every_hop(short_demo: Path, tmp_path: Path) -> None:
     video = tmp_path / "out.mp4"
     events = run(short_demo, tmp_path, video=str(video))
-    assert events[0] == {"t": 0.0, "frame": 0, "event": "face_found", "face": 1}
+    assert events[0] == {"t": 0.0, "frame": 0, "event": "face_found", "face": 1, "stream": "main"}
     found = predictions(events)
     assert found[0]["t"] == pytest.approx(1.0, abs=0.05)
     assert len(found) == pytest.approx((3.0 - 1.0) / 0.1333, abs=2)

@@ -184,13 +184,17 @@ def test_a_late_answer_is_not_shown_and_its_features_are_kept(model: models.Mode
 def test_an_answer_that_a_newer_one_has_overtaken_is_not_shown(model: models.Model, clock: Clock) -> None:
     desk, ring = Desk(model), filled_ring()
     engine = remote(desk)
-    engine.answers([request(ring)])
+    older = request(ring)
+    engine.answers([older])
     push(ring, 45, 4)
     newer = request(ring)
     engine.answers([newer])
     desk.answer(desk.sent[1])
     desk.answer(desk.sent[0])
-    assert [each for each, _ in engine.answers([])] == [newer]
+    first, second = engine.answers([])
+    assert first[0] is newer
+    assert first[1] is not None
+    assert second == (older, None)
     assert engine.dropped == {"overtaken": 1}
 
 

@@ -141,9 +141,11 @@ def test_what_is_left_of_a_cluster_is_found_by_its_folder(tmp_path: Path) -> Non
 
 
 def test_a_cluster_of_its_own_stays_on_this_machine_and_reports_nothing() -> None:
-    own, joined = environment(RaySettings()), environment(RaySettings(address="head:6379"))
+    own, joined = environment(RaySettings(), "/h"), environment(RaySettings(address="head:6379"), "/h")
     assert own["RAY_USAGE_STATS_ENABLED"] == joined["RAY_USAGE_STATS_ENABLED"] == "0"
     assert own["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
     assert own["RAY_AUTH_MODE"] == "token"
-    assert own["RAY_AUTH_TOKEN"] != environment(RaySettings())["RAY_AUTH_TOKEN"]
+    assert own["RAY_AUTH_TOKEN"] != environment(RaySettings(), "/h")["RAY_AUTH_TOKEN"]
+    assert own["HOME"] == "/h"
     assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in joined
+    assert joined["HOME"] != "/h"

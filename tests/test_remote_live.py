@@ -131,10 +131,10 @@ def test_what_ray_does_not_answer_is_said_counted_and_forgotten(run: Run, told: 
 def processes(application: Application, name: str) -> list[int]:
     """Ray's processes of the program's own cluster whose command begins so, or ends so."""
     assert application._remote is not None
-    process = application._remote.link._process
+    process = application._remote.link.process
     assert process is not None
     found = []
-    for each in marked(process._home):
+    for each in marked(process.home):
         command = Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
         if command.startswith(name) or command.endswith(name):
             found.append(each)
@@ -190,17 +190,17 @@ def test_faults_of_a_cluster_of_its_own(run: Run, told: Path, slow: None) -> Non
         recovered(f"{name} killed", application, watcher)
 
     assert application._remote is not None
-    bridge = application._remote.link._process
+    bridge = application._remote.link.process
     assert bridge is not None
-    os.kill(bridge._process.pid, signal.SIGSTOP)
+    os.kill(bridge.number, signal.SIGSTOP)
     watcher.until(lambda: "ray-answers" in parts(application), "silence")
     watcher.more_pictures(20)
-    os.kill(bridge._process.pid, signal.SIGCONT)
+    os.kill(bridge.number, signal.SIGCONT)
     recovered("the bridge stood still", application, watcher)
-    left = marked(bridge._home)
+    left = marked(bridge.home)
     application.stop()
     assert left
-    assert marked(bridge._home) == []
+    assert marked(bridge.home) == []
 
 
 def ray_command(*arguments: str) -> None:

@@ -244,12 +244,12 @@ def context(made: Site) -> Any:
 def test_the_place_of_a_sender_is_counted() -> None:
     with site(senders=1) as made:
         made.stream.set_source("browser")
-        assert made.on_loop(context(made).senders.reserve)
+        assert made.on_loop(lambda: context(made).senders.reserve("main"))
 
         async def main() -> None:
             async with aiohttp.ClientSession() as http:
                 assert (await send(made, http))[0] == 503
-                made.on_loop(context(made).senders.release)
+                made.on_loop(lambda: context(made).senders.release("main"))
                 code, pc = await send(made, http)
                 assert code == 201
                 await pc.close()

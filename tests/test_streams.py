@@ -198,6 +198,7 @@ class Counted:
         return shown / took, predicted / took, coded / took
 
 
+SECONDS = 2.5
 SOME = 4  # of each; the machine may be busy with other tests
 
 
@@ -276,13 +277,14 @@ def test_what_fails_in_one_stream_costs_the_other_no_rate(
     """Needs a machine that is not busy with other things."""
     _, watchers, good = troubled
     for kind in KINDS:
-        before = good.goes_on(2.5)
+        before = good.goes_on(SECONDS)
         trouble.let_go.clear()
         trouble.kind = kind
-        during = good.goes_on(2.5)
+        during = good.goes_on(SECONDS)
         for what, had, has in zip(("pictures", "predictions", "encoded"), before, during, strict=True):
             print(f"{kind}: {what} {had:.1f}/s before, {has:.1f}/s with it")
-            assert has > 0.93 * had, f"{kind}: {what} fell from {had:.1f} to {has:.1f} a second"
+            # where such a time begins and ends makes two of them more or less
+            assert has > 0.9 * had - 2 / SECONDS, f"{kind}: {what} fell from {had:.1f} to {has:.1f} a second"
         trouble.kind = ""
         trouble.let_go.set()
         watchers["bad"].more_predictions(1)

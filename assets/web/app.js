@@ -183,7 +183,7 @@ function offerStreams({ streams, stream: name }) {
 
 // Another stream becomes the large one: everything but the grid begins anew.
 function chooseStream(name) {
-  if (name === stream() || !watcher.running) return;
+  if (name === stream()) return;
   useStream(name);
   grid.enlarge(name);
   sources.switched();
@@ -192,7 +192,8 @@ function chooseStream(name) {
   timeline.forget();
   driver.clear(true);
   say("");
-  watcher.restart();
+  if (watcher.running) watcher.restart();
+  else toggleWatching();
   for (const each of Object.values(polls)) each.start();
   answer(t("streams.shown", { stream: name }));
 }

@@ -1,8 +1,8 @@
 """How far one process, one machine and a fleet reach: the tables of docs/scaling.md, from measured costs.
 
 `python -m realtime.bench.capacity docs/costs.json` prints them; with `docs/scaling.md` as well it puts
-them there. The file holds what `python -m realtime.bench costs --json FILE` measured, so another machine's
-file gives that machine's tables.
+them there. The file holds what `python -m realtime.bench costs ray --json FILE` measured (`costs` alone,
+where there is no Ray), so another machine's file gives that machine's tables.
 """
 
 from __future__ import annotations
@@ -43,15 +43,17 @@ class Figures:
     Attributes:
         costs: CPU time by cause.
         viewer_mbit: what one viewer takes from the network at the default bit rate, headers included.
-        window_kb: what a window sent to another machine takes, kilobytes; 0 where it was not measured.
-        remote_ms: CPU time of sending a window away and taking its answer; 0 where it was not measured.
+        window_kb: what a window sent to a replica of Ray takes, kilobytes; None where it was not measured.
+        sending_ms: CPU time of that beside the stream; 0 where it was not measured.
+        replica_ms: CPU time of the replica; as in the program, where it was not measured.
         machine: cores, system, Python and torch, in words.
     """
 
     costs: Costs
     viewer_mbit: float
-    window_kb: float
-    remote_ms: float
+    window_kb: float | None
+    sending_ms: float
+    replica_ms: float
     machine: str
 
 
@@ -77,12 +79,14 @@ def read_figures(path: Path) -> Figures:
             window_ms=measured["window_ms"],
             predictions_hz=measured["predictions_hz"],
         )
-        remote = found.get("remote", {})
+        ray = found.get("ray")
+        away = ray["cpu_ms_a_window 1 replicas"] if ray else {}
         return Figures(
             costs=costs,
             viewer_mbit=VIDEO_MBIT * network["wire_to_payload"],
-            window_kb=float(remote.get("window_kb", 0)),
-            remote_ms=float(remote.get("overhead_ms", 0)),
+            window_kb=ray["form input"]["kB"] if ray else None,
+            sending_ms=away.get("program", 0.0) + away.get("bridge", 0.0),
+            replica_ms=away.get("replicas", costs.window_ms),
             machine=f"{machine['cores']} cores, {machine['system']}, torch {machine['torch']}",
         )
     except (OSError, ValueError) as error:
@@ -213,8 +217,8 @@ def cameras(figures: Figures) -> Iterator[str]:
             guess=round(PROCESS_CORES * 900 / costs.stream_ms(fps, 1, 1)),
         )
         planned = max(1, math.floor(PLANNED * process))
-        away = costs.stream_ms(fps, 1, 1, windows=False) + costs.predictions_hz * figures.remote_ms
-        reading = costs.predictions_hz * costs.window_ms
+        away = costs.stream_ms(fps, 1, 1, windows=False) + costs.predictions_hz * figures.sending_ms
+        reading = costs.predictions_hz * figures.replica_ms
         rows: list[Row] = []
         for size in SIZES:
             windows = size * costs.predictions_hz
@@ -226,7 +230,9 @@ def cameras(figures: Figures) -> Iterator[str]:
                     f"{number(math.ceil(size * away / (PLANNED * CORES * 1000)))} + "
                     f"{number(math.ceil(size * reading / (PLANNED * CORES * 1000)))}",
                     number(windows),
-                    number(windows * figures.window_kb * 8 / 1e6) if figures.window_kb else "not measured",
+                    "not measured"
+                    if figures.window_kb is None
+                    else number(windows * figures.window_kb * 8 / 1e6),
                     number(size * CAMERA_MBIT / 1000),
                 )
             )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -23,13 +26,14 @@ from realtime.inference.engine import Engine, Request
 from realtime.problems import Problems
 from realtime.remote.clips import Clip
 from realtime.remote.engine import RemoteEngine
-from realtime.remote.link import Link
+from realtime.remote.link import Link, marked
 from realtime.remote.replica import Answer, Replica
 from realtime.values import LANDMARK_COUNT, Face, Frame, ImageU8, Quality
 from realtime.vision.ring import CropRing
 
 FPS = 30
-FACES = 8
+FACES = 16
+BATCH = 8
 JPEG_QUALITY = 90
 START_S = 180.0
 # how new crops travel, and whether features of the others do
@@ -137,8 +141,10 @@ def _demo_crops(config: Config, engine: Engine) -> ImageU8:
 def _running(config: Config, replicas: int) -> Iterator[_Sender]:
     """A cluster on this machine with so many replicas."""
     problems, woken = Problems(), threading.Event()
+    # as this process, where the local engine is measured
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     config = replace(
-        config, inference="ray", ray_replicas=replicas, ray_deadline=30.0, ray_batch=FACES, ray_in_flight=2
+        config, inference="ray", ray_replicas=replicas, ray_deadline=30.0, ray_batch=BATCH, ray_in_flight=1
     )
     made = build_remote(config, problems)
     settings = replace(made.link.settings, reader=f"{__name__}:{JpegReplica.__name__}")
@@ -175,10 +181,11 @@ def _read_one(engine: _Sender, request: Request) -> tuple[float, Any]:
 def _forms(engine: _Sender, config: Config, crops: ImageU8, seconds: float) -> dict[str, dict[str, float]]:
     """What a window costs in each form, one at a time, and how far it is from the local engine's answer."""
     local = Engine(engine.model, "cpu")
+    engine.forget()  # what was under way
     found: dict[str, dict[str, float]] = {}
     for number, form in enumerate(FORMS):
         engine.form, engine.bytes_sent, engine.windows_sent = form, 0, 0
-        stream = _Stream(local, config, crops, number)
+        stream = _Stream(local, config, crops, FACES + 1 + number)
         trips, costs, locals_ms, gaps = (list[float]() for _ in range(4))
         until_s = time.monotonic() + seconds / 2
         while time.monotonic() < until_s or len(trips) < 6:
@@ -211,24 +218,45 @@ def _local_rate(engine: Engine, streams: Sequence[_Stream], seconds: float) -> f
     return windows / (time.perf_counter() - began_s)
 
 
-def _ray_rate(engine: _Sender, streams: Sequence[_Stream], seconds: float) -> float:
-    """Windows a second with two of each face under way all the time."""
-    under_way = dict.fromkeys((each.ring.face_id for each in streams), 0)
-    began_s, windows = time.perf_counter(), -4 * len(streams)  # the first ones encode whole windows
-    while time.perf_counter() - began_s < seconds or windows < len(streams):
-        asked = [each.next() for each in streams if under_way[each.ring.face_id] < 2]
-        for request in asked:
-            under_way[request.ring.face_id] += 1
+def _ray_rate(engine: _Sender, streams: Sequence[_Stream], seconds: float) -> tuple[float, dict[str, float]]:
+    """Windows a second with one of each face under way all the time, and milliseconds of CPU for each."""
+    waiting = {each.ring.face_id: each for each in streams}
+    warm, windows = 4 * len(streams), 0  # the first ones encode whole windows
+    began_s, began_cpu = time.perf_counter(), _cpu_s(engine)
+    while windows < warm + len(streams) or time.perf_counter() - began_s < seconds:
+        asked = [each.next() for each in waiting.values()]
+        waiting.clear()
         found = engine.answers(asked)
-        for request, _ in found:
-            under_way[request.ring.face_id] -= 1
-        if windows < 0 <= windows + len(found):
-            began_s = time.perf_counter()
-        windows += len(found)
+        for request, reading in found:
+            if reading is None:
+                raise IfddLiveError(f"Ray: expected an answer, got {dict(engine.dropped)}")
+            waiting[request.ring.face_id] = streams[request.ring.face_id - 1]
+        if windows < warm <= windows + len(found):
+            began_s, began_cpu, windows = time.perf_counter(), _cpu_s(engine), warm
+        else:
+            windows += len(found)
         if not found:
             engine.woken.wait(1.0)
             engine.woken.clear()
-    return windows / (time.perf_counter() - began_s)
+    took_s, count = time.perf_counter() - began_s, windows - warm
+    cpu = {name: round((used - began_cpu[name]) * 1000 / count, 1) for name, used in _cpu_s(engine).items()}
+    return count / took_s, cpu
+
+
+def _cpu_s(engine: _Sender) -> dict[str, float]:
+    """CPU seconds so far of this process, of the bridge, and of the replicas (Linux)."""
+    found = {"program": time.process_time(), "bridge": 0.0, "replicas": 0.0}
+    process = engine.link.process
+    for number in () if process is None else (process.number, *marked(process.home)):
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{number}/stat").read_text()
+            fields = text.rpartition(")")[2].split()
+            own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            if process is not None and number == process.number:
+                found["bridge"] = own
+            elif "ServeRepli" in text:
+                found["replicas"] += own
+    return found
 
 
 def on_ray(config: Config, seconds: float) -> dict[str, Any]:
@@ -243,10 +271,13 @@ def on_ray(config: Config, seconds: float) -> dict[str, Any]:
     faces = [_Stream(local, config, crops, face_id) for face_id in range(1, FACES + 1)]
     rates = {"local": _local_rate(local, faces, seconds)}
     forms: dict[str, dict[str, float]] = {}
+    cpu: dict[str, dict[str, float]] = {}
     for replicas in (1, 2):
         with _running(config, replicas) as engine:
             streams = [_Stream(local, config, crops, face_id) for face_id in range(1, FACES + 1)]
-            rates[f"{replicas} replicas"] = _ray_rate(engine, streams, seconds)
+            rates[f"{replicas} replicas"], cpu[f"cpu_ms_a_window {replicas} replicas"] = _ray_rate(
+                engine, streams, seconds
+            )
             if replicas == 1:
                 forms = _forms(engine, config, crops, seconds)
     return {
@@ -255,5 +286,6 @@ def on_ray(config: Config, seconds: float) -> dict[str, Any]:
         "against_local": {
             name: round(rate / rates["local"], 2) for name, rate in rates.items() if name != "local"
         },
+        **cpu,
         **{f"form {name}": figures for name, figures in forms.items()},
     }

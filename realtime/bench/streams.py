@@ -42,7 +42,7 @@ class Found:
         predictions: a second.
         age_ms: 95th percentile from a frame's time to its picture.
         cpu_percent: of one core, the whole process.
-        gave: the first stage that did not hold; "" where all did.
+        gave: the stage that was farthest below its bound; "" where none was below.
     """
 
     streams: int
@@ -57,7 +57,7 @@ class Found:
 
 
 def what_gave(found: dict[str, float], fps: float, wanted_hz: float) -> str:
-    """The first stage, in a frame's own order, that is below its bound; "" where none is.
+    """The stage that is farthest below its bound; "" where none is below.
 
     Args:
         found: the worst stream's "capture", "vision", "picture", "encode" and "predictions" a second, and
@@ -65,12 +65,11 @@ def what_gave(found: dict[str, float], fps: float, wanted_hz: float) -> str:
         fps: pictures a second that the source has.
         wanted_hz: predictions a second of its face.
     """
-    for stage in ("capture", "vision", "picture", "encode"):
-        if found[stage] < HELD * fps:
-            return stage
-    if found["predictions"] < PREDICTED * wanted_hz:
-        return "predictions"
-    return "frame age" if found["age_ms"] > AGE_MS else ""
+    reached = {stage: found[stage] / (HELD * fps) for stage in ("capture", "vision", "picture", "encode")}
+    reached["predictions"] = found["predictions"] / (PREDICTED * wanted_hz)
+    reached["frame age"] = AGE_MS / max(found["age_ms"], 1e-9)
+    worst = min(reached, key=lambda stage: reached[stage])
+    return worst if reached[worst] < 1 else ""
 
 
 def most_held(holds: Callable[[int], bool], most: int = MOST) -> int:

@@ -9,7 +9,7 @@ own rate, and hardly that of another. Work is counted in units: encoding a crop 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -17,6 +17,8 @@ T = TypeVar("T")
 # how much a new measurement counts
 NEWS = 0.2
 UNLIMITED = 100_000
+# a window that was prepared in time needs one or two crops and its reading: less is no share
+LEAST_SHARE = 4
 # a window that was prepared in so many batches is read in the next, however long that takes: it moves on
 # with time, and a slow machine would never have all its crops
 MOST_PREPARED = 8
@@ -55,51 +57,64 @@ class Plan(Generic[T]):
 
 
 class Turns:
-    """Shares each batch among the streams. One thread uses it."""
+    """Shares batches among the streams. One thread uses it."""
 
     def __init__(self) -> None:
         self._prepared: Counter[str] = Counter()  # batches since a stream's first window was begun
+        self._batches = 0
+        self._served: dict[str, int] = {}  # the last batch with something of a stream
 
     def plan(self, waiting: Sequence[Waiting[T]], room: int) -> Plan[T]:
-        """Chooses from what waits, at least something of each stream, as much as there is room for."""
+        """Chooses from what waits as much as there is room for, of at least one stream.
+
+        Streams that got nothing in the last batches come first.
+        """
         made: Plan[T] = Plan(room=room)
         streams = {each.stream for each in waiting}
         for gone in set(self._prepared) - streams:
             del self._prepared[gone]
+        self._served = {each: at for each, at in self._served.items() if each in streams}
+        self._batches += 1
+        share = max(LEAST_SHARE, room // max(1, len(streams)))
         first_ones, stopped = len(streams), set[str]()
-        for turn, each in in_turns(waiting):
-            allowed = made.room
-            if turn == 0:
-                first_ones -= 1
-                share = max(1, room // len(streams))
-                allowed = max(share, made.room - share * first_ones)
-            cost = 1 + each.crops
-            if each.stream in stopped:
+        for turn, each in in_turns(waiting, self._served):
+            first_ones -= turn == 0
+            if each.stream in stopped or (made.room <= 0 and (made.read or made.prepare)):
                 continue
+            # what the streams after this one will need is left to them
+            allowed = max(share, made.room - share * first_ones) if turn == 0 else made.room
+            cost = 1 + each.crops
             if cost <= allowed or (turn == 0 and self._prepared[each.stream] >= MOST_PREPARED):
                 made.read.append(each.what)
                 if turn == 0:
                     self._prepared[each.stream] = 0
-            elif allowed > 0:
+            else:
                 cost = min(allowed, each.crops)
                 made.prepare.append((each.what, cost))
                 self._prepared[each.stream] += turn == 0
                 stopped.add(each.stream)  # one window ready is better than two halves
-            else:
-                stopped.add(each.stream)
-                continue
-            made.room = max(0, made.room - cost)
+            self._served[each.stream] = self._batches
+            made.room -= cost
+        made.room = max(0, made.room)
         return made
 
 
-def in_turns(waiting: Sequence[Waiting[T]]) -> list[tuple[int, Waiting[T]]]:
-    """The first of each stream, then the second of each, and so on, each with the number of its turn."""
+def in_turns(
+    waiting: Sequence[Waiting[T]], served: Mapping[str, int] | None = None
+) -> list[tuple[int, Waiting[T]]]:
+    """The first of each stream, then the second of each, and so on, each with the number of its turn.
+
+    Args:
+        waiting: what waits; of a stream the one that waits longest comes first.
+        served: when streams had something last; those that had nothing for longest come first.
+    """
     taken: Counter[str] = Counter()
     turns: list[tuple[int, Waiting[T]]] = []
     for each in sorted(waiting, key=lambda each: each.since):
         turns.append((taken[each.stream], each))
         taken[each.stream] += 1
-    return sorted(turns, key=lambda entry: entry[0])
+    at = served or {}
+    return sorted(turns, key=lambda entry: (entry[0], at.get(entry[1].stream, -1)))
 
 
 class Pace:

@@ -31,11 +31,13 @@ from realtime.remote.settings import RaySettings
 DEPLOYMENT = "windows"
 LOOK_S = 2.0  # between two looks at the replicas
 VERDICT_S = 2.0
+MOST_QUEUED = 32
+GATHER_S = 0.001  # windows of all faces come within this
 LOST_S = 10.0  # a cluster that gives no account of its replicas for so long is lost
 
 
 class Windows:
-    """What Ray Serve replicates. It collects windows into batches; one thread of its own reads them."""
+    """What Ray Serve replicates. It collects windows of all callers into batches; one thread reads them."""
 
     def __init__(self, settings: RaySettings) -> None:
         """Loads the model; on the replica's event loop."""
@@ -49,15 +51,16 @@ class Windows:
         self._gather.set_max_batch_size(settings.batch)
         self._gather.set_batch_wait_timeout_s(settings.batch_wait_s)
 
-    async def __call__(self, left_s: float, clip: bytes) -> tuple[str, bytes]:
-        """What came of one window, as `replica.answer` gives it.
+    async def __call__(self, windows: list[tuple[float, bytes]]) -> list[tuple[str, bytes]]:
+        """What came of some windows, as `replica.answer` gives it.
 
         Args:
-            left_s: how long an answer is of use, counted from now: clocks of two machines differ.
-            clip: a pickled Clip.
+            windows: for each how long an answer is of use, counted from now (clocks of two machines differ),
+                and a pickled Clip.
         """
-        found: tuple[str, bytes] = await self._gather((time.monotonic() + left_s, clip))
-        return found
+        now_s = time.monotonic()
+        asked = [self._gather((now_s + left_s, clip)) for left_s, clip in windows]
+        return list(await asyncio.gather(*asked))
 
     async def device(self) -> str:
         """The device in words."""
@@ -110,7 +113,8 @@ def deploy(settings: RaySettings, home: str) -> Any:
     application = serve.deployment(Windows, name=DEPLOYMENT).options(
         ray_actor_options={"num_cpus": settings.cpus, "num_gpus": settings.gpus},
         max_ongoing_requests=4 * settings.batch,
-        max_queued_requests=settings.batch,  # before the replicas, where nobody looks at deadlines
+        # before the replicas, where nobody looks at deadlines; whatever comes at once passes through there
+        max_queued_requests=MOST_QUEUED,
         health_check_period_s=LOOK_S,
         graceful_shutdown_timeout_s=2,
         **number,
@@ -134,6 +138,8 @@ class Bridge:
 
     def __init__(self, pipe: Connection, settings: RaySettings, handle: Any) -> None:
         self._pipe, self._settings, self._handle = pipe, settings, handle
+        self._count = settings.replicas
+        self._waiting: list[tuple[Read, float]] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -162,32 +168,47 @@ class Bridge:
             self._failed.set_result(reason)
 
     def _begin(self, message: Read, came_s: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._ask(message, came_s))
-        self._under_way.add(task)  # the loop itself holds tasks weakly
-        task.add_done_callback(self._under_way.discard)
+        self._waiting.append((message, came_s))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_later(GATHER_S, self._send)
 
-    async def _ask(self, message: Read, came_s: float) -> None:
-        left_s = message.left_s - (time.monotonic() - came_s)
-        if left_s <= 0:
-            self._pipe.send(Dropped(message.number, "silent", "late on its way to Ray"))
-            return
-        response = self._handle.remote(left_s, message.clip)
+    def _send(self) -> None:
+        """Has what waits read, in one call for each replica: a call costs as much as reading a window."""
+        waiting, self._waiting = self._waiting, []
+        size = min(self._settings.batch, math.ceil(len(waiting) / max(1, self._count)))
+        for first in range(0, len(waiting), size):
+            task = asyncio.get_running_loop().create_task(self._ask(waiting[first : first + size]))
+            self._under_way.add(task)  # the loop itself holds tasks weakly
+            task.add_done_callback(self._under_way.discard)
+
+    async def _ask(self, waiting: list[tuple[Read, float]]) -> None:
+        now_s = time.monotonic()
+        left = [message.left_s - (now_s - came_s) for message, came_s in waiting]
+        messages = [message for message, _ in waiting]
+        response = self._handle.remote(
+            [(left_s, message.clip) for left_s, message in zip(left, messages, strict=True)]
+        )
         try:
             # a little longer, so that a replica's own verdict is known
-            state, payload = await asyncio.wait_for(_result(response), left_s + VERDICT_S)
+            found = await asyncio.wait_for(_result(response), max(left) + VERDICT_S)
         except asyncio.TimeoutError:
             response.cancel()
-            self._pipe.send(Dropped(message.number, "silent", "no answer in time"))
+            self._drop(messages, "silent", "no answer in time")
         except BackPressureError as error:
-            self._pipe.send(Dropped(message.number, "full", _line(error)))
+            self._drop(messages, "full", _line(error))
         except Exception as error:  # whatever Ray raises: replica gone, no replica, a fault of its own
-            self._pipe.send(Dropped(message.number, "lost", _line(error)))
+            self._drop(messages, "lost", _line(error))
         else:
-            if state == DONE:
-                self._pipe.send(Answered(message.number, payload))
-            else:
-                reason = {LATE: "late", FAILED: "failed"}[state]
-                self._pipe.send(Dropped(message.number, reason, payload.decode()))
+            for message, (state, payload) in zip(messages, found, strict=True):
+                if state == DONE:
+                    self._pipe.send(Answered(message.number, payload))
+                else:
+                    reason = {LATE: "late", FAILED: "failed"}[state]
+                    self._pipe.send(Dropped(message.number, reason, payload.decode()))
+
+    def _drop(self, messages: list[Read], reason: str, text: str) -> None:
+        for message in messages:
+            self._pipe.send(Dropped(message.number, reason, text))
 
     async def _watch(self) -> None:
         """Says how many replicas run, whenever that changes, and ends the bridge when nobody knows."""
@@ -197,6 +218,7 @@ class Bridge:
                 running = await asyncio.wait_for(loop.run_in_executor(None, _running, self._settings), LOST_S)
                 if running is None:
                     raise RuntimeError("the application is gone")
+                self._count = running
                 if running != said:
                     said = running
                     self._pipe.send(Running(running, self._settings.replicas))
@@ -207,8 +229,8 @@ class Bridge:
             self._end(f"the cluster is lost: {_line(error)}")
 
 
-async def _result(response: Any) -> tuple[str, bytes]:
-    found: tuple[str, bytes] = await response
+async def _result(response: Any) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = await response
     return found
 
 
@@ -216,6 +238,14 @@ def _line(error: BaseException) -> str:
     error = getattr(error, "cause", None) or error  # what a replica raised, without Ray's account of where
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300]
+
+
+def _watch_caller(pipe: Connection, deployed: threading.Event, home: str) -> None:
+    """Ends this process when the program ends while Ray is still starting; Ray's own then end with it."""
+    while not deployed.is_set():
+        if pipe.poll(0.5) and not deployed.is_set():  # nothing is sent before the replicas run: it is the end
+            shutil.rmtree(home, ignore_errors=True)
+            os._exit(1)
 
 
 def main(descriptor: int, home: str) -> None:
@@ -228,8 +258,11 @@ def main(descriptor: int, home: str) -> None:
     pipe = Connection(descriptor)
     settings: RaySettings = pickle.loads(pipe.recv_bytes())
     reason = ""
+    deployed = threading.Event()
+    threading.Thread(target=_watch_caller, args=(pipe, deployed, home), name="caller", daemon=True).start()
     try:
         handle = deploy(settings, home)
+        deployed.set()
 
         async def work() -> str:
             return await Bridge(pipe, settings, handle).run()

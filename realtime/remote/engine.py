@@ -224,7 +224,7 @@ class RemoteEngine(Engine):
         self._waiting_since_ns = None
         if request.window.grid_ns <= face.answered_ns:
             self.dropped["overtaken"] += 1
-            return []
+            return [(request, None)]
         face.answered_ns = request.window.grid_ns
         return [(request, reading)]
 

@@ -27,6 +27,7 @@ from realtime.worker import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = "ray"
+BOOTSTRAP = "ray_bootstrap_config.yaml"
 START_S = 180.0  # a cluster starts in 10 s on two cores; replicas on a GPU may have to wait for a machine
 FAREWELL_S = 4.0
 MOST_WAITING = 64
@@ -75,6 +76,11 @@ class Link:
             making_s=2 * start_s,
         )
 
+    @property
+    def process(self) -> _Process | None:
+        """The present process that speaks to Ray, while Ray is there."""
+        return self._process
+
     def send(self, message: Read) -> bool:
         """Hands a window over; False where Ray is not there, or so much waits already."""
         with self._lock:
@@ -113,19 +119,20 @@ class _Process:
 
     def __init__(self, link: Link, life: Life) -> None:
         self._link, self._life = link, life
-        self._home = tempfile.mkdtemp(prefix="ifdd-ray-")
+        self.home = tempfile.mkdtemp(prefix="ifdd-ray-")
+        Path(self.home, BOOTSTRAP).write_text("{}\n")
         self._waiting: deque[Read] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._fresh = True  # it was not said yet that Ray is there
         ours, theirs = socket.socketpair()
         self._pipe = Connection(ours.detach())
-        with theirs, open(Path(self._home, "bridge.log"), "wb") as log:
+        with theirs, open(Path(self.home, "bridge.log"), "wb") as log:
             # imported, and not run as a file, so that Ray finds its classes by their module
             code = f"import sys; from {link.bridge} import main; main(int(sys.argv[1]), sys.argv[2])"
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code, str(theirs.fileno()), self._home],
-                env=environment(link.settings),
+                [sys.executable, "-c", code, str(theirs.fileno()), self.home],
+                env=environment(link.settings, self.home),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -140,6 +147,11 @@ class _Process:
             self.close()
             raise
         self._writer.start()
+
+    @property
+    def number(self) -> int:
+        """The process's."""
+        return self._process.pid
 
     def put(self, message: Read) -> bool:
         """Has a window written; False when the process takes nothing off."""
@@ -182,7 +194,7 @@ class _Process:
         self._kill()
         self._writer.stop()
         self._pipe.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _wait_ready(self) -> None:
         until_s = time.monotonic() + self._link.start_s
@@ -209,7 +221,7 @@ class _Process:
     def _kill(self) -> None:
         """Ends the bridge at once, and what a cluster of its own still runs."""
         for _ in range(40):
-            left = [*marked(self._home), *([self._process.pid] if self._process.poll() is None else [])]
+            left = [*marked(self.home), *([self._process.pid] if self._process.poll() is None else [])]
             for number in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(number, signal.SIGKILL)
@@ -219,23 +231,28 @@ class _Process:
 
     def _last_line(self) -> str:
         with contextlib.suppress(OSError):
-            lines = Path(self._home, "bridge.log").read_text(errors="replace").split("\n")
+            lines = Path(self.home, "bridge.log").read_text(errors="replace").split("\n")
             return next((f": {line.strip()[:200]}" for line in reversed(lines) if line.strip()), "")
         return ""
 
 
-def environment(settings: RaySettings) -> dict[str, str]:
-    """The environment of the bridge, and of the cluster that it starts.
+def environment(settings: RaySettings, home: str) -> dict[str, str]:
+    """The environment of the bridge, and of the cluster that it starts, whose folder is `home`.
 
     Nothing is reported to Ray's makers; a cluster of this program's own stays on loopback and wants a token
     that nobody else knows.
     """
-    found = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    # workers are as nice to others as the local inference thread is, unless somebody wants it otherwise
+    found = {"RAY_worker_niceness": "10", **os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
     path = os.environ.get("PYTHONPATH")
     found["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([path] if path else [])])
     if not settings.address:
         found |= {
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback alone, as Ray has it on those systems
+            # a head asks the metadata servers of three clouds where it is, statistics or not, unless it finds
+            # its description (BOOTSTRAP) in the user's folder
+            "HOME": home,
+            "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }

@@ -56,8 +56,13 @@ class Library:
         self.folder = folder
 
     def new_id(self, now: datetime) -> str:
-        """A name for a recording that begins now: date, time, and four digits against collisions."""
-        return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        """A name for a recording that begins now: date, time, and four digits for those of one second."""
+        while True:
+            name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            if not any(
+                os.path.exists(self.folder / each) for each in (name + SUFFIX, f".{name}.part{SUFFIX}")
+            ):
+                return name
 
     def new_path(self, session: str) -> Path:
         """Where a new recording goes; makes the folder, for this user alone.

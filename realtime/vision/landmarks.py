@@ -34,22 +34,52 @@ LEAST_CONFIDENCE = 0.25
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
-_ONE_QUIET = threading.Lock()  # of two threads at once, the second would put the silence back for good
+
+class _Silence:
+    """File descriptor 2 leads nowhere, and warnings too, while at least one thread wants it so.
+
+    The lock is not held meanwhile: a landmarker that hangs while it is made keeps no other from being made.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted, self._kept = 0, -1
+        self._warnings = warnings.catch_warnings()
+
+    def begin(self) -> None:
+        """Silences it, for the first who wants that."""
+        with self._lock:
+            self._wanted += 1
+            if self._wanted == 1:
+                self._warnings = warnings.catch_warnings()
+                self._warnings.__enter__()
+                warnings.simplefilter("ignore")
+                sys.stderr.flush()
+                self._kept = os.dup(2)
+                with open(os.devnull, "wb") as nowhere:
+                    os.dup2(nowhere.fileno(), 2)
+
+    def end(self) -> None:
+        """Puts it back, after the last one."""
+        with self._lock:
+            self._wanted -= 1
+            if self._wanted == 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._warnings.__exit__(None, None, None)
+
+
+_SILENCE = _Silence()
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps mediapipe's C++ start-up chatter, which goes to file descriptor 2, from the console."""
-    with _ONE_QUIET, open(os.devnull, "wb") as nowhere, warnings.catch_warnings():
-        sys.stderr.flush()
-        kept = os.dup(2)
-        warnings.simplefilter("ignore")
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    _SILENCE.begin()
+    try:
+        yield
+    finally:
+        _SILENCE.end()
 
 
 def mesh_edges() -> frozenset[tuple[int, int]]:

@@ -16,7 +16,6 @@ export class Grid {
   #choose;
   #tiles = new Map();
   #large = "";
-  #watching = true;
 
   /**
    * @param {HTMLElement} root
@@ -78,13 +77,12 @@ export class Grid {
 
   /** Goes on or stops with the large picture. */
   watch(watching) {
-    this.#watching = watching;
     this.#tiles.forEach((tile) => tile.watch(watching));
   }
 
   /** Makes the stream before (-1) or after (1) the large one large. */
   step(by) {
-    if (this.several && this.#watching) this.#choose(beside([...this.#tiles.keys()], this.#large, by));
+    if (this.several) this.#choose(beside([...this.#tiles.keys()], this.#large, by));
   }
 
   relabel() {
