@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "assets" / "demo" / "demo.mp4"
 START_S = 30.0
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 if "whip" not in av.formats_available:
     pytest.skip("this PyAV's FFmpeg has no WHIP muxer", allow_module_level=True)
 
@@ -84,7 +84,8 @@ def test_the_muxer_connects_in_both_dtls_roles_and_ends_its_session(
 
 
 def test_faces_in_what_ffmpeg_sends_are_found_and_painted(certificate: tuple[str, str]) -> None:
-    settings = Config(source="browser", purpose="demonstration", port=0)
+    # a busy machine leaves gaps between crops, and this is not about them
+    settings = Config(source="browser", purpose="demonstration", port=0, gap_seconds=3.0)
     application = Application(settings)
     results: list[dict[str, Any]] = []
     application.streams["main"].events.subscribe(results.append)
@@ -92,7 +93,7 @@ def test_faces_in_what_ffmpeg_sends_are_found_and_painted(certificate: tuple[str
 
     async def watch() -> None:
         async with watcher(server.url) as viewer:
-            await until(lambda: any("probabilities" in each for each in results), 60)
+            await until(lambda: any("probabilities" in each for each in results), 100)
             while True:
                 (frame,) = await viewer.frames(1, 30)
                 if frame.height == 480 + strip_height(640) and marked(frame):
@@ -102,7 +103,7 @@ def test_faces_in_what_ffmpeg_sends_are_found_and_painted(certificate: tuple[str
         application.start()
         server.start()
         with sender(server.url, certificate):
-            asyncio.run(asyncio.wait_for(watch(), 90))
+            asyncio.run(asyncio.wait_for(watch(), 150))
             assert application.streams["main"].status()["faces"] == 1
     finally:
         assert server.stop()

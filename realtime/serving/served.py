@@ -170,6 +170,9 @@ class Inspecting(Protocol):
 class Stream(Protocol):
     """One source with everything behind it: capture, vision, composer.
 
+    Where it has them, `config` is its own settings (bit rate, rate, publishing; else the process's are used)
+    and `ready` says whether a picture of it came through (else the process's `ready()` counts).
+
     Every method may be called from the server's threads at any time while the stream runs.
     """
 
