@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -106,7 +107,9 @@ class Worker:
 def yield_to_others(niceness: int = 10) -> None:
     """Lowers the calling thread's own priority, so that heavy work never holds the picture up.
 
-    Linux alone gives threads priorities of their own; elsewhere nothing happens.
+    Linux alone gives threads priorities of their own; elsewhere, and in a sandbox that forbids it, nothing
+    happens.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)

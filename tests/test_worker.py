@@ -85,3 +85,11 @@ def test_yielding_lowers_this_thread_alone() -> None:
     thread.join(5)
     assert found == [7]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_a_sandbox_that_forbids_priorities_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("realtime.worker.os.setpriority", forbidden)
+    yield_to_others(7)
