@@ -84,6 +84,7 @@ def test_pictures_keep_coming_over_a_bad_network(site: Site) -> None:
             page.route("**/whep**", relay_session)
             page.goto(site.url)
             page.locator(LIVE).wait_for()
+            sessions = len(relays)  # a handshake that loses too much is begun anew
             times = page.evaluate(PICTURES, WATCHED_S)
             stats = page.evaluate(STATS)
             page.close()
@@ -102,4 +103,4 @@ def test_pictures_keep_coming_over_a_bad_network(site: Site) -> None:
     assert len(gaps) > WATCHED_S * 4, "fewer than 4 pictures a second"
     assert max(gaps) < STALL_S
     assert stats["nackCount"] > 0, "nothing was asked for again"
-    assert len(relays) == 1, "the connection was lost and made again"
+    assert len(relays) == sessions, "the connection was lost and made again"
