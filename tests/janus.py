@@ -15,13 +15,14 @@ import secrets
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
+
+from tests.on_loop import OnLoop
 
 JANUS = shutil.which("janus")
 ROOM = 77
@@ -121,32 +122,17 @@ def _others(folder: Path, wanted: str) -> str:
     return ",".join(sorted(each.name for each in folder.glob("*.so") if wanted not in each.name))
 
 
-class Door:
+class Door(OnLoop):
     """The WHIP endpoint in front of a Janus; `requests` counts what came, by method and status."""
 
     def __init__(self, janus: Janus) -> None:
+        super().__init__("whip-door")
         self.url = ""
         self.requests: dict[tuple[str, int], int] = {}
         self.offers: list[str] = []
         self.answers: list[str] = []
         self._janus = janus
         self._sessions: dict[str, tuple[int, int]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="whip-door")
-
-    def __enter__(self) -> Door:
-        self._thread.start()
-        assert self._started.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
-        assert not self._thread.is_alive()
 
     @property
     def whip(self) -> str:

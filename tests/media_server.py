@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,13 +18,14 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import MediaStreamError
 
 from realtime.serving import aiortc_internals as internals
+from tests.on_loop import OnLoop
 from tests.webrtc_client import connection
 
 T = TypeVar("T")
 Refusal = tuple[int, dict[str, str]]
 
 
-class MediaServer:
+class MediaServer(OnLoop):
     """The server; a context manager.
 
     Attributes:
@@ -39,6 +39,7 @@ class MediaServer:
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__("media-server")
         self.codecs: tuple[str, ...] = ("H264", "VP8")
         self.results = "take"
         self.refusals: list[Refusal] = []
@@ -52,22 +53,6 @@ class MediaServer:
         self.connections: list[RTCPeerConnection] = []
         self._tls = tls
         self._tasks: list[asyncio.Task[None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="media-server")
-
-    def __enter__(self) -> MediaServer:
-        self._thread.start()
-        assert self._started.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
-        assert not self._thread.is_alive()
 
     @property
     def whip(self) -> str:

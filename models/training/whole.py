@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.ifdd.streaming import IfddStream
-from models.losses import cross_entropy, intensity_aware_loss, lifting_loss, soft_targets
+from models.losses import soft_targets
 from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS, ModelSpec
 from models.training import clips
@@ -25,7 +25,7 @@ from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import Average, Log, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
-from models.training.windows import read_windows
+from models.training.windows import objective, read_windows
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # an extra that only `train` needs
@@ -249,13 +249,7 @@ def train_whole(
             for place, group in enumerate(optimizer.param_groups):
                 group["lr"] = settings.peak * share * (1.0 if place < 2 else WINDOW_RATE)
             logits, residual, auxiliary = wrapped(still, moving, index)
-            loss = cross_entropy(logits, wanted)
-            if settings.intensity:
-                loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
-            if residual is not None and settings.lifting:
-                loss = loss + lifting_loss(residual, settings.lifting)
-            if auxiliary is not None:
-                loss = loss + AUXILIARY_WEIGHT * cross_entropy(auxiliary, wanted)
+            loss = objective((logits, residual, auxiliary), labels, wanted, settings, AUXILIARY_WEIGHT)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()

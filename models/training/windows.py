@@ -25,6 +25,7 @@ from models.training.settings import StageSettings
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # an extra that only `train` needs
 
+AUXILIARY_WEIGHT = 0.05
 COLUMNS = (
     "epoch",
     "loss",
@@ -50,6 +51,33 @@ class WindowReader(nn.Module):
         output = self._model[0].read(features)
         auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[0]
         return output.logits, output.context_residual, auxiliary
+
+
+def objective(
+    answer: tuple[Tensor, Tensor | None, Tensor | None],
+    labels: Tensor,
+    targets: Tensor,
+    settings: StageSettings,
+    auxiliary_weight: float,
+) -> Tensor:
+    """Cross entropy with the intensity-aware, the lifting and the auxiliary head's loss.
+
+    Args:
+        answer: logits, context residual and auxiliary logits.
+        labels: (B,) int64, for the intensity-aware loss.
+        targets: of both heads: the labels, which are smoothed, or (B,K) soft targets, taken as they are.
+        settings: weights of the losses.
+        auxiliary_weight: of the auxiliary head's.
+    """
+    logits, residual, auxiliary = answer
+    loss = cross_entropy(logits, targets, settings.smoothing)
+    if settings.intensity:
+        loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
+    if residual is not None and settings.lifting:
+        loss = loss + lifting_loss(residual, settings.lifting)
+    if auxiliary is not None:
+        loss = loss + auxiliary_weight * cross_entropy(auxiliary, targets, settings.smoothing)
+    return loss
 
 
 def start_plain(model: IfddStream) -> None:
@@ -159,13 +187,7 @@ def train_windows(
             features, labels = _gather(pool, part[chosen], row[chosen], spec.frames, random)
             features, labels = features.to(fabric.device), labels.to(fabric.device)
             logits, residual, auxiliary = wrapped(features)
-            loss = cross_entropy(logits, labels, settings.smoothing)
-            if settings.intensity:
-                loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
-            if residual is not None and settings.lifting:
-                loss = loss + lifting_loss(residual, settings.lifting)
-            if auxiliary is not None:
-                loss = loss + 0.05 * cross_entropy(auxiliary, labels, settings.smoothing)
+            loss = objective((logits, residual, auxiliary), labels, labels, settings, AUXILIARY_WEIGHT)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()
