@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.spec import ModelSpec
-from models.training import clips
+from models.training import augment, clips
 from models.training.augment import Random
 from models.training.features import Encoded
 from models.training.prepared import SIDE
@@ -12,9 +12,11 @@ SPEC = ModelSpec("m", 16, 32, mean=(0.5,) * 3, std=(0.25,) * 3, grey=True, view=
 
 
 def test_every_clip_shows_its_expression_for_a_third_of_its_frames() -> None:
-    curve = clips.strengths(Random(1, CPU), 500, 16)
+    curve = clips.strengths(Random(1, CPU), torch.ones(500), 16)
     assert float(curve.min()) >= 0
     assert float(curve.max()) <= 1
+    assert 0.75 < float(curve.amax(1).mean()) < 0.95  # hard clips do not reach all of it
+    assert float(clips.strengths(Random(1, CPU), torch.zeros(50), 64).amax(1).min()) > 0.9  # easy ones do
     assert bool(((curve > 0.4).float().mean(1) >= 0.3).all())
     assert bool((curve[:, 0] < 0.2).any())  # some begin at rest
     assert bool((curve[:, -1] < 0.2).any())  # and some end there
@@ -47,6 +49,22 @@ def test_made_clips_have_the_models_shape_and_change_over_time() -> None:
     assert made.shape == (5, 6, 3, 32, 32)
     assert bool(torch.isfinite(made).all())
     assert float((made[:, 1:] - made[:, :-1]).abs().mean()) > 0.01
+
+
+def test_the_harder_a_clip_the_further_it_is_from_its_face() -> None:
+    face = torch.rand(64, 1, 7, 7, generator=torch.Generator().manual_seed(1))
+    levels = (torch.nn.functional.interpolate(face, (SIDE, SIDE), mode="bilinear") * 255).to(torch.uint8)
+    shown = augment.sample(levels / 255, torch.eye(2, 3).expand(64, 2, 3), SPEC)  # N 1 S S
+    ways = torch.stack([shown, shown.flip(3)])[:, :, 0, None]  # half of the clips are mirrored
+
+    def error(hardness: float | None) -> float:
+        made = clips.make(Random(4, CPU), levels, None, (1.0,), SPEC, 6, strength=0, hardness=hardness)
+        off = (made[:, :, 0] * 0.25 + 0.5 - ways).abs()
+        return float(off.mean((2, 3, 4)).amin(0).mean())
+
+    assert error(0.0) < error(0.1) < error(0.5) < error(1.0)
+    assert error(0.0) < 0.5 * error(1.0)
+    assert error(0.0) < error(None) < error(1.0)  # training draws one for each clip
 
 
 def test_a_clip_of_few_frames_repeats_them_in_order() -> None:

@@ -4,11 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import models
-from models.spec import BASIC_LABELS
-from models.training import evaluate, train
+from models.spec import BASIC_LABELS, ModelSpec
+from models.training import evaluate, stills, train
+from models.training.augment import Random
 from models.training.prepared import SIDE, Prepared
+from models.training.run import load_state
+from models.training.settings import StageSettings
+from models.training.stills import finished
 
 CONFIG = """
 accelerator = "cpu"
@@ -27,6 +32,14 @@ batch = 16
 peak = 0.05
 average = 0.5
 strength = 0.1
+[again]
+epochs = 2
+batch = 16
+peak = 0.02
+average = 0.5
+strength = 0.1
+teacher = 0.5
+filmed = 0.4
 [clips]
 epochs = 2
 batch = 16
@@ -78,6 +91,15 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     before = (run / "out/stills.pt").read_bytes()
     assert train.main(arguments) == 0
     assert (run / "out/stills.pt").read_bytes() == before
+    with (run / "out/again.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    teacher = load_state(run / "out/again-teacher.pt")
+    assert teacher is not None
+    assert torch.allclose(teacher["answers"].sum(1), torch.ones(len(teacher["answers"])))
+    encoder = {name: value for name, value in finished(run / "out", "again").items() if "encoder" in name}
+    first = finished(run / "out", "stills")
+    assert any(not torch.equal(value, first[name]) for name, value in encoder.items())
     with (run / "out/whole.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["round"] for row in rows] == ["1", "2"]
@@ -114,6 +136,34 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     assert (
         answers["frame"]["ece_before"] != answers["clips"]["ece_before"]
     )  # another reading of the same clips
+
+
+def test_the_sequel_wants_stage_one_first(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", str(run / "tiny.toml"), "--out", str(run / "out"), "--stage", "again"]
+    assert train.main(arguments) == 2
+    assert "expected a finished stage one (stills-best.pt), got none" in capsys.readouterr().err
+
+
+def test_half_of_a_batch_can_look_filmed() -> None:
+    crops = torch.randint(0, 256, (8, SIDE, SIDE), dtype=torch.uint8)
+    inside = torch.eye(2, 3).expand(8, 2, 3) / SIDE
+    spec = ModelSpec("m", 4, 32, mean=(0.5,) * 3, std=(0.25,) * 3, grey=True)
+
+    def made(filmed: float) -> torch.Tensor:
+        settings = StageSettings(filmed=filmed, strength=0.0)
+        return stills.changed(Random(1, torch.device("cpu")), crops, inside, spec, settings)
+
+    plain, half, every = made(0.0), made(0.5), made(1.0)
+    assert plain.shape == half.shape == every.shape == (8, 3, 32, 32)
+    assert torch.equal(half[:4], made(0.5)[:4])
+    assert not torch.equal(half[4:], plain[4:])
+    assert not torch.equal(every, plain)
+
+
+def test_a_wrong_hardness_is_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", f"prepared:{run / 'main.npz'}", "--as", "clips", "--hardness", "2"]
+    assert evaluate.main(arguments) == 2
+    assert capsys.readouterr().err == "evaluate: hardness: expected 0..1, got 2.0\n"
 
 
 def test_a_wrong_configuration_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,10 +89,16 @@ def surroundings(random: Random, crops: Tensor, inside: Tensor, probability: flo
     return torch.where(replaced, other, crops)
 
 
-def coarsen(random: Random, crops: Tensor) -> Tensor:
-    """A quarter of the batch at a lower resolution, so that sharp and coarse pictures look alike."""
+def coarsen(random: Random, crops: Tensor, probability: float | Tensor = 0.25) -> Tensor:
+    """Some of the batch at a lower resolution, so that sharp and coarse pictures look alike.
+
+    Args:
+        random: where numbers come from.
+        crops: (N,C,112,112) float.
+        probability: of doing so, for all or (N,) for each crop.
+    """
     side = int(random.number(36, 84))
-    chosen = random.chance(0.25, len(crops))
+    chosen = random.uniform(0, 1, len(crops)) < probability
     if not bool(chosen.any()):
         return crops
     small = F.interpolate(crops[chosen], (side, side), mode="area")

@@ -28,7 +28,7 @@ from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS
 from models.training import shapes
 from models.training.augment import Random
-from models.training.clips import CLIP_SEED, LEFT_OVER
+from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
 from models.training.evaluate_clips import Reading, evaluate_clips
 from models.training.features import Encoded, encode_clips, encode_stills
 from models.training.figures import draw_confusion
@@ -74,13 +74,16 @@ def pictures(data: str, split: str, workers: int = 1) -> Prepared:
     return prepare(items, workers)
 
 
-def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") -> Encoded:
+def clips_of(
+    model: IfddStream, prepared: Prepared, seed: int, drawn: str = "", hardness: float = LIVE
+) -> Encoded:
     """One encoded clip of each found face: its expression comes, stays or goes, with all that cameras do.
 
     Args:
         model: encodes.
         prepared: faces; read only if they are not drawn already.
         seed: of head poses and of all that cameras do.
+        hardness: 0 to 1, see `models.training.clips.make`.
         drawn: file of `models.training.shapes` with the same faces, "" to draw them now.
     """
     if drawn:
@@ -91,7 +94,7 @@ def clips_of(model: IfddStream, prepared: Prepared, seed: int, drawn: str = "") 
         levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
     random = Random(seed, next(model.parameters()).device)
     return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
-                        strength=LEFT_OVER)  # fmt: skip
+                        strength=LEFT_OVER, hardness=hardness)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -133,6 +136,9 @@ def main(arguments: list[str] | None = None) -> int:
                         help="frame: only the middle frame of each of the clips")  # fmt: skip
     parser.add_argument("--shapes", default="",
                         help="for clips: faces drawn by models.training.shapes --count 0")  # fmt: skip
+    parser.add_argument("--hardness", type=float, default=LIVE,
+                        help="of clips, 0 to 1: light, noise, compression, occluders "
+                             "(default %(default)s, good light; 1: the hardest of training)")  # fmt: skip
     parser.add_argument("--classes", default=",".join(BASIC_LABELS), help="whose recalls make up uar")
     parser.add_argument("--limit", type=int, default=0, help="a random part of so many pictures (0: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
@@ -148,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         if args.data.startswith("clips:"):
             return _evaluate_clips(args)
         result = evaluate(args.weights, args.data, args.split, args.form, tuple(args.classes.split(",")),
-                          args.limit, args.workers, args.shapes)  # fmt: skip
+                          args.limit, args.workers, args.shapes, args.hardness)  # fmt: skip
         if args.out is not None:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -180,6 +186,7 @@ def evaluate(
     limit: int = 0,
     workers: int = 1,
     drawn: str = "",
+    hardness: float = LIVE,
 ) -> dict[str, Any]:
     """What `main` prints; see there.
 
@@ -190,6 +197,8 @@ def evaluate(
     spec = model.spec
     if not isinstance(model, IfddStream) or spec.labels != BASIC_LABELS:
         raise ModelError(f"weights: expected ifdd-stream with the seven classes, got {spec.name}")
+    if not 0 <= hardness <= 1:
+        raise ModelError(f"hardness: expected 0..1, got {hardness!r}")
     unknown = [name for name in classes if name not in BASIC_LABELS]
     if unknown:
         raise ModelError(f"classes: expected some of {', '.join(BASIC_LABELS)}, got {unknown[0]!r}")
@@ -199,7 +208,7 @@ def evaluate(
     if form == "stills":
         encoded = encode_stills(model, prepared)
     else:
-        encoded = clips_of(model, prepared, CLIP_SEED, drawn)
+        encoded = clips_of(model, prepared, CLIP_SEED, drawn, hardness)
     if form == "frame":
         middle = encoded.features.shape[1] // 2
         encoded = Encoded(encoded.features[:, middle : middle + 1], encoded.labels)
@@ -215,6 +224,7 @@ def evaluate(
         "data": data.partition(":")[0],
         "split": split,
         "as": form,
+        **({} if form == "stills" else {"hardness": hardness}),
     }
 
 

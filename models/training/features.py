@@ -77,13 +77,16 @@ def encode_clips(
     name: str,
     batch: int = 64,
     strength: float = 0.8,
+    hardness: float | None = None,
 ) -> Encoded:
     """Random clips, one for each row of `levels` (see `clips.make`), encoded."""
     spec = model.spec
     parts = []
     for rows in tqdm(torch.split(torch.arange(len(levels)), batch), name, file=sys.stderr, mininterval=5):
         around = None if inside is None else inside[rows].to(random.device)
-        made = clips.make(random, levels[rows].to(random.device), around, known, spec, frames, strength)
+        made = clips.make(
+            random, levels[rows].to(random.device), around, known, spec, frames, strength, hardness
+        )
         parts.append(
             encode(model, made.flatten(0, 1)).view(len(rows), frames, model.width, model.side, model.side)
         )

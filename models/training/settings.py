@@ -69,8 +69,9 @@ class StageSettings:
         intensity: weight of the intensity-aware loss (stages two and three).
         lifting: weight of the lifting loss (stages two and three).
         round_clips: clips of a round, which is stage three's epoch.
-        teacher: share of stage three's targets that the model as it was before gives, reading the still as it
-            is; the rest are the smoothed labels.
+        teacher: share of the targets that the model as it was before the stage gives, reading the still as it
+            is; the rest are the smoothed labels (not in stages one and two).
+        filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
     """
 
     epochs: int = 30
@@ -89,12 +90,13 @@ class StageSettings:
     lifting: float = 0.1
     round_clips: int = 8192
     teacher: float = 0.0
+    filmed: float = 0.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run: `[model]`, `[data]`, `[stills]` (stage one), `[clips]` (stage two), `[whole]` (stage three,
-    none without the table) and the file's top level.
+    """A run: `[model]`, `[data]`, `[stills]` (stage one), `[again]` (its sequel), `[clips]` (stage two),
+    `[whole]` (stage three) and the file's top level. The sequel and stage three are left out without a table.
 
     Attributes:
         seed: of everything random.
@@ -106,6 +108,7 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     data: DataSettings = field(default_factory=DataSettings)
     stills: StageSettings = field(default_factory=StageSettings)
+    again: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
     clips: StageSettings = field(default_factory=StageSettings)
     whole: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
     seed: int = 1

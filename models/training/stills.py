@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 from tqdm import tqdm
 
+from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
 from models.losses import cross_entropy, soft_targets
 from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS, ModelSpec
-from models.training import augment
+from models.training import augment, clips
 from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import Average, Log, groups, load_state, rate, save_state
@@ -65,6 +66,48 @@ def read_stills(reader: nn.Module, crops: Tensor, spec: ModelSpec, batch: int = 
     return torch.cat(parts).cpu()
 
 
+def changed(
+    random: augment.Random, crops: Tensor, inside: Tensor, spec: ModelSpec, settings: StageSettings
+) -> Tensor:
+    """Pictures to learn from, the last `settings.filmed` of the batch changed as frames of clips are.
+
+    Args:
+        random: where numbers come from.
+        crops, inside: (N,112,112) uint8 and (N,2,3) float, as in Prepared.
+        spec: the model's.
+        settings: `strength` and `filmed`.
+
+    Returns:
+        (N,3,size,size) float32, normalised.
+    """
+    count = round(len(crops) * (1 - settings.filmed))
+    parts = []
+    if count:
+        parts.append(augment.stills(random, crops[:count], inside[:count], spec, settings.strength))
+    if count < len(crops):
+        filmed = clips.make(random, crops[count:, None], inside[count:], (1.0,), spec, 1, settings.strength)
+        parts.append(filmed[:, 0])
+    return torch.cat(parts)
+
+
+def _targets(
+    fabric: Fabric, reader: StillReader, train: Prepared, settings: StageSettings, spec: ModelSpec, path: Path
+) -> Tensor:
+    """(N,K) what to learn of each picture; the teacher, `reader` as it is, is asked once, mirrored too."""
+    smoothed = soft_targets(torch.from_numpy(train.labels), len(BASIC_LABELS), settings.smoothing)
+    if not settings.teacher:
+        return smoothed
+    if fabric.is_global_zero and not path.is_file():
+        reader.to(fabric.device).eval()
+        crops = torch.from_numpy(train.crops)
+        answers = [read_stills(reader, each, spec).softmax(1) for each in (crops, crops.flip(2))]
+        save_state(path, {"answers": (answers[0] + answers[1]) / 2})
+    fabric.barrier()
+    state = load_state(path)
+    assert state is not None
+    return torch.lerp(smoothed, state["answers"], settings.teacher)
+
+
 def train_stills(
     fabric: Fabric,
     model: IfddStream,
@@ -74,8 +117,11 @@ def train_stills(
     settings: StageSettings,
     folder: Path,
     seed: int,
+    name: str = "stills",
 ) -> StillReader:
     """Trains the model's encoder, gate and auxiliary head in place; the reader with the best average weights.
+
+    A stage of another name than "stills" goes on from where stage one ended.
 
     Args:
         fabric: launched; places model and data.
@@ -84,17 +130,25 @@ def train_stills(
         weights: (N,) how often each is drawn in an epoch, on average.
         public: pictures that choose the epoch.
         settings: see StageSettings.
-        folder: for `stills.pt` (state), `stills-best.pt` and `stills.csv`.
+        folder: for `stills.pt` (state), `stills-best.pt`, `stills.csv` and, with a teacher,
+            `stills-teacher.pt`, all called by the stage's name.
         seed: of order and augmentation.
+        name: of the stage.
+
+    Raises:
+        ModelError: a stage that goes on, without the one before.
     """
     spec = model.spec
     reader = StillReader(model)
+    if name != "stills":
+        reader.load_state_dict(finished(folder, "stills"))
+    targets = _targets(fabric, reader, train, settings, spec, folder / f"{name}-teacher.pt")
     reader.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Average(reader, settings.average)
     optimizer = torch.optim.SGD(
         groups([reader], settings.weight_decay), lr=settings.peak, momentum=0.9, nesterov=True
     )
-    state = load_state(folder / "stills.pt")
+    state = load_state(folder / f"{name}.pt")
     done, best = 0, 0.0
     if state is not None:
         reader.load_state_dict(state["reader"])
@@ -105,10 +159,10 @@ def train_stills(
     if state is not None:
         optimizer.load_state_dict(state["optimizer"])
     data = TensorDataset(
-        torch.from_numpy(train.crops), torch.from_numpy(train.inside), torch.from_numpy(train.labels)
+        torch.from_numpy(train.crops), torch.from_numpy(train.inside), torch.from_numpy(train.labels), targets
     )
     public_crops, public_labels = torch.from_numpy(public.crops), torch.from_numpy(public.labels)
-    log = Log(folder / "stills.csv", COLUMNS, done) if fabric.is_global_zero else None
+    log = Log(folder / f"{name}.csv", COLUMNS, done) if fabric.is_global_zero else None
     for epoch in range(done, settings.epochs):
         started = time.monotonic()
         coarse = epoch < settings.coarse_share * settings.epochs
@@ -120,19 +174,18 @@ def train_stills(
             DataLoader(data, settings.batch // fabric.world_size, sampler=sampler, drop_last=True)
         )
         wrapped.train()
-        bar = tqdm(loader, f"stills {epoch + 1}/{settings.epochs}", file=sys.stderr, mininterval=5,
+        bar = tqdm(loader, f"{name} {epoch + 1}/{settings.epochs}", file=sys.stderr, mininterval=5,
                    disable=not fabric.is_global_zero)  # fmt: skip
         total, right, seen = 0.0, 0, 0
-        for step, (crops, inside, labels) in enumerate(bar):
+        for step, (crops, inside, labels, goals) in enumerate(bar):
             share = rate((epoch + step / len(loader)) / settings.epochs, settings.warm_up)
             for group in optimizer.param_groups:
                 group["lr"] = settings.peak * share
-            frames = augment.stills(random, crops, inside, seen_as, settings.strength)
-            targets = soft_targets(labels, len(BASIC_LABELS), settings.smoothing)
-            frames, targets = augment.mixed(random, frames, targets, settings.mixup, settings.mixup_alpha)
+            frames = changed(random, crops, inside, seen_as, settings)
+            frames, wanted = augment.mixed(random, frames, goals, settings.mixup, settings.mixup_alpha)
             first, second = wrapped(frames.contiguous(memory_format=torch.channels_last))
-            loss = cross_entropy(first, targets)
-            loss = loss + AUXILIARY_WEIGHT * cross_entropy(second, targets)
+            loss = cross_entropy(first, wanted)
+            loss = loss + AUXILIARY_WEIGHT * cross_entropy(second, wanted)
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
@@ -147,15 +200,26 @@ def train_stills(
                     seconds=time.monotonic() - started)  # fmt: skip
             if scores.war > best:
                 best = scores.war
-                save_state(folder / "stills-best.pt", average.module.state_dict())
+                save_state(folder / f"{name}-best.pt", average.module.state_dict())
             save_state(
-                folder / "stills.pt",
+                folder / f"{name}.pt",
                 {"reader": reader.state_dict(), "average": average.module.state_dict(),
                  "optimizer": optimizer.state_dict(), "steps": average.steps, "epoch": epoch + 1,
                  "best": best},
             )  # fmt: skip
         fabric.barrier()
-    kept = load_state(folder / "stills-best.pt")
-    if kept is not None:
-        reader.load_state_dict(kept)
+    reader.load_state_dict(finished(folder, name))
     return reader
+
+
+def finished(folder: Path, *names: str) -> dict[str, Tensor]:
+    """The best weights of the first of some stages that has any.
+
+    Raises:
+        ModelError: none has.
+    """
+    for name in names:
+        state = load_state(folder / f"{name}-best.pt")
+        if state is not None:
+            return state
+    raise ModelError(f"{folder}: expected a finished stage one ({names[-1]}-best.pt), got none")

@@ -1,9 +1,9 @@
 """Trains the model that a configuration describes: `python -m models.training.train --config FILE`.
 
 A configuration of kind "clips" (`models.training.recipe`) trains on prepared clips and takes the options of
-`models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one), the rest on
-clips made from them (stage two), and then all of it on clips (stage three). A run goes on where it was
-stopped; `--fresh` starts anew.
+`models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one and its sequel
+"again", in which the encoder as it was teaches too), the rest on clips made from them (stage two), and then
+all of it on clips (stage three). A run goes on where it was stopped; `--fresh` starts anew.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
-from models.training.stills import StillReader, train_stills
+from models.training.stills import StillReader, finished, train_stills
 from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
 Weights = npt.NDArray[np.float64]
-STAGES = ("stills", "clips", "whole")
+STAGES = ("stills", "again", "clips", "whole")
 
 
 def training_pictures(
@@ -103,7 +103,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
     Args:
         settings: of the run.
         folder: of the run.
-        stages: "stills", "clips" and "whole", or some of them.
+        stages: "stills", "again", "clips" and "whole", or some of them.
         reuse: stage two takes the clips that an earlier one encoded with the same encoder.
     """
     fabric = Fabric(
@@ -123,11 +123,13 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
     public = load_prepared(settings.data.main).split("public")
     if "stills" in stages:
         train_stills(fabric, model, pictures, weights, public, settings.stills, folder, settings.seed)
+    if "again" in stages and settings.again.epochs:
+        train_stills(
+            fabric, model, pictures, weights, public, settings.again, folder, settings.seed + 1, "again"
+        )
     if "clips" in stages:
-        best = load_state(folder / "stills-best.pt")
-        if best is None:
-            raise ModelError(f"{folder}: expected a finished stage one (stills-best.pt), got none")
-        StillReader(model).load_state_dict(best)
+        sequel = ("again",) if settings.again.epochs else ()
+        StillReader(model).load_state_dict(finished(folder, *sequel, "stills"))
         model.encoder.eval().requires_grad_(False)
         start_plain(model)
         if not reuse:

@@ -19,7 +19,7 @@ from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS, ModelSpec
 from models.training import clips
 from models.training.augment import Random
-from models.training.clips import CLIP_SEED, LEFT_OVER
+from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
 from models.training.features import Encoded, encode, encode_clips, encode_stills
 from models.training.metrics import score
 from models.training.prepared import Prepared
@@ -317,6 +317,6 @@ def _measure(
     if faces is not None:
         random = Random(CLIP_SEED, next(model.parameters()).device)
         moved = encode_clips(model, faces[0], None, faces[1], known, model.spec.frames, random, "encoding",
-                             strength=LEFT_OVER)  # fmt: skip
+                             strength=LEFT_OVER, hardness=LIVE)  # fmt: skip
         of_clips = score(read_windows(model, moved), moved.labels)
     return of_stills.war, of_stills.uar, of_clips.war, of_clips.uar
