@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import nn
 
 from models.ifdd.streaming import IfddStream
 from models.registry import create_model
+from models.training import whole
 from models.training.prepared import Prepared
 from models.training.settings import StageSettings
 from models.training.whole import Faces, WholeReader, train_whole
@@ -30,7 +32,8 @@ def small_model() -> IfddStream:
 def faces(pictures: Prepared, weights: torch.Tensor | None = None) -> Faces:
     levels = torch.from_numpy(pictures.crops[:14, None]).repeat(1, 2, 1, 1)
     drawn = torch.ones(len(pictures)) if weights is None else weights
-    return Faces(pictures, drawn, levels, torch.from_numpy(pictures.labels[:14]), (0.0, 1.0))
+    denied = torch.zeros(len(pictures), dtype=torch.bool)
+    return Faces(pictures, drawn, denied, levels, torch.from_numpy(pictures.labels[:14]), (0.0, 1.0))
 
 
 def run(model: IfddStream, folder: Path, settings: StageSettings = SETTINGS) -> None:
@@ -104,3 +107,23 @@ def test_only_batch_norms_of_the_encoder_are_kept_from_learning_statistics() -> 
     kinds = {part.training for part in reader.model.encoder.modules() if isinstance(part, nn.BatchNorm2d)}
     assert kinds == {False}
     assert reader.model.head.training
+
+
+def test_of_a_denied_picture_only_its_label_is_unlearnt(tmp_path: Path) -> None:
+    model = small_model()
+    pictures = seven_patterns(28)
+    clips = faces(pictures)
+    denied = torch.arange(28) % 4 == 1
+    clips = dataclasses.replace(clips, denied=denied)
+    fabric = Fabric(accelerator="cpu", devices=1, precision="32-true")
+    settings = dataclasses.replace(SETTINGS, teacher=0.5, smoothing=0.1)
+    still, _ = whole.targets_of(fabric, model, clips, settings, tmp_path / "teacher.pt")
+    plain, _ = whole.targets_of(fabric, model, faces(pictures), settings, tmp_path / "teacher.pt")
+    labels = torch.from_numpy(pictures.labels)
+    assert torch.allclose(still.sum(1), torch.ones(28))
+    assert torch.equal(still[~denied], plain[~denied])
+    assert bool((still[denied, labels[denied]] == 0).all())
+    left = plain.scatter(1, labels[:, None], 0.0)
+    assert torch.allclose(still[denied], (left / left.sum(1, keepdim=True))[denied], atol=1e-4)
+    # they do not count as faces of their label
+    assert float(clips.moving_weights().sum()) == pytest.approx(float((~denied).sum()), rel=0.3)

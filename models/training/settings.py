@@ -35,6 +35,10 @@ class DataSettings:
         shapes: faces at several strengths of their expression (`models.training.shapes`); "" for none.
         public_shapes: the same of the main set's "public" split; clips of them also choose the round of stage
             three. "" for none.
+        denied: pictures that do not show the expression of their label (`models.training.frowns`), for stage
+            three; "" for none.
+        denied_weight: how many times stage three draws each of them for one time that it draws a picture of
+            `main`.
         versions: how many random clips are made of each of those faces.
         moving_weight: how many times an epoch of stage two draws each of those clips, on average.
         extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
@@ -44,6 +48,8 @@ class DataSettings:
     extra: str = ""
     shapes: str = ""
     public_shapes: str = ""
+    denied: str = ""
+    denied_weight: float = 1.0
     versions: int = 4
     moving_weight: float = 1.0
     extra_weights: dict[str, float] = field(default_factory=dict)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
@@ -55,6 +56,17 @@ def training_pictures(
         # a photograph without a found face teaches nothing
         weights.append(np.asarray(by_class[extra.labels] * extra.found, np.float64))
     return join(parts), np.concatenate(weights)
+
+
+def with_denied(
+    settings: DataSettings, pictures: Prepared, weights: Weights
+) -> tuple[Prepared, Tensor, Tensor]:
+    """The pictures with those of `settings.denied`, how often each is drawn, and which are the denied."""
+    parts = [load_prepared(settings.denied).split("train")] if settings.denied else []
+    count = sum(map(len, parts))
+    drawn = np.concatenate([weights, np.full(count, settings.denied_weight)])
+    denied = torch.arange(len(drawn)) >= len(weights)
+    return join([pictures, *parts]), torch.from_numpy(drawn), denied
 
 
 def encode_pool(
@@ -153,7 +165,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
         public_faces = None
         if settings.data.public_shapes:
             public_faces = load_shapes(settings.data.public_shapes)[:2]
-        faces = Faces(pictures, torch.from_numpy(weights), levels, labels, known)
+        faces = Faces(*with_denied(settings.data, pictures, weights), levels, labels, known)
         train_whole(fabric, model, faces, public, public_faces, settings.whole, folder, settings.seed)
         if fabric.is_global_zero:
             finish(model, settings, public, folder)

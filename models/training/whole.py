@@ -47,6 +47,7 @@ class Faces:
     Attributes:
         stills: pictures, each a clip that holds its expression.
         weights: (N,) how often each still is drawn, relative to the others.
+        denied: (N,) bool: the still does not show its label's expression, and no more is known.
         levels: (M,L,112,112) uint8, faces at L strengths (`models.training.shapes`).
         labels: (M,) their classes.
         known: the L strengths.
@@ -54,6 +55,7 @@ class Faces:
 
     stills: Prepared
     weights: Tensor
+    denied: Tensor
     levels: Tensor
     labels: Tensor
     known: tuple[float, ...]
@@ -61,7 +63,8 @@ class Faces:
     def moving_weights(self) -> Tensor:
         """(M,) float64 so that the classes of the moving faces are as frequent as those of the stills."""
         wanted = torch.zeros(len(BASIC_LABELS), dtype=torch.double)
-        wanted.index_add_(0, torch.from_numpy(self.stills.labels), self.weights.double())
+        drawn = self.weights.double() * ~self.denied
+        wanted.index_add_(0, torch.from_numpy(self.stills.labels), drawn)
         have = torch.bincount(self.labels, minlength=len(BASIC_LABELS)).clamp(min=1)
         return (wanted / have)[self.labels]
 
@@ -128,14 +131,14 @@ def ask(model: IfddStream, crops: Tensor, batch: int = 256) -> Tensor:
     return torch.cat(parts).clone()
 
 
-def _targets(
+def targets_of(
     fabric: Fabric, model: IfddStream, faces: Faces, settings: StageSettings, path: Path
 ) -> tuple[Tensor, Tensor]:
     """What to learn of each still and of each moving face, (N,K) and (M,K); the teacher is asked once."""
     labels = (torch.from_numpy(faces.stills.labels), faces.labels)
     smoothed = [soft_targets(each, len(BASIC_LABELS), settings.smoothing) for each in labels]
     if not settings.teacher:
-        return smoothed[0], smoothed[1]
+        return _without(smoothed[0], labels[0], faces.denied), smoothed[1]
     if fabric.is_global_zero and not path.is_file():
         model.to(fabric.device)
         answers = [ask(model, each) for each in (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])]
@@ -147,7 +150,14 @@ def _targets(
         torch.lerp(own, answer, settings.teacher)
         for own, answer in zip(smoothed, state["answers"], strict=True)
     )
-    return still, moving
+    return _without(still, labels[0], faces.denied), moving
+
+
+def _without(targets: Tensor, labels: Tensor, denied: Tensor) -> Tensor:
+    """Targets (N,K); those of the denied without their label, the rest scaled to a sum of 1."""
+    others = 1 - nn.functional.one_hot(labels, targets.shape[1])
+    left = (targets + 1e-6) * others
+    return torch.where(denied[:, None], left / left.sum(1, keepdim=True), targets)
 
 
 def _batches(
@@ -162,7 +172,8 @@ def _batches(
     """Stills' clips, moving clips, places, labels and targets of each step: `half` clips of either kind."""
     moving_weights = faces.moving_weights()
     crops, inside = torch.from_numpy(faces.stills.crops), torch.from_numpy(faces.stills.inside)
-    labels = torch.from_numpy(faces.stills.labels)
+    # a denied label has no place in the intensity-aware loss: the likeliest other stands there
+    labels = torch.where(faces.denied, targets[0].argmax(1), torch.from_numpy(faces.stills.labels))
     generator = torch.Generator().manual_seed(int(random.number(0, 2**31)))
     device = random.device
     for _ in range(steps):
@@ -209,7 +220,7 @@ def train_whole(
     """
     spec = model.spec
     began = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    targets = _targets(fabric, model, faces, settings, folder / "whole-teacher.pt")
+    targets = targets_of(fabric, model, faces, settings, folder / "whole-teacher.pt")
     reader = WholeReader(model)
     model.requires_grad_(True)
     model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
