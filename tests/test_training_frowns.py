@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ def smile() -> Prepared:
     return prepare([Item(np.asarray(image, np.uint8), frowns.HAPPY, 0)], progress=False)
 
 
-def shape(landmarks: npt.NDArray[np.floating]) -> tuple[float, float]:
+def shape(landmarks: npt.NDArray[np.floating[Any]]) -> tuple[float, float]:
     """How far the corners of the mouth are above its middle, and the brows above the eyes; face widths."""
     points = landmarks.astype(np.float64)
     face = FaceFrame(points).from_picture(points)[:, 1]

@@ -40,7 +40,7 @@ from realtime.values import CROP_SIDE
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights"
 DEFAULT = "ifdd-stream"
-FORMS = ("stills", "clips", "frame")
+FORMS = ("stills", "clips", "held", "frame")
 
 
 def find_weights(name: str) -> Path:
@@ -75,7 +75,12 @@ def pictures(data: str, split: str, workers: int = 1) -> Prepared:
 
 
 def clips_of(
-    model: IfddStream, prepared: Prepared, seed: int, drawn: str = "", hardness: float = LIVE
+    model: IfddStream,
+    prepared: Prepared,
+    seed: int,
+    drawn: str = "",
+    hardness: float = LIVE,
+    held: bool = False,
 ) -> Encoded:
     """One encoded clip of each found face: its expression comes, stays or goes, with all that cameras do.
 
@@ -85,6 +90,8 @@ def clips_of(
         seed: of head poses and of all that cameras do.
         hardness: 0 to 1, see `models.training.clips.make`.
         drawn: file of `models.training.shapes` with the same faces, "" to draw them now.
+        held: the expression stays. How a face moves is drawn from its label, so a model could read the label
+            off the motion instead of the face; from these clips it cannot.
     """
     if drawn:
         levels, labels, known = load_shapes(drawn)
@@ -92,6 +99,8 @@ def clips_of(
         found = np.flatnonzero(prepared.found)
         pictures, classes, _ = shapes.draw_faces(prepared, found, np.random.default_rng(seed))
         levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
+    if held:
+        levels, known = levels[:, -1:], known[-1:]
     random = Random(seed, next(model.parameters()).device)
     return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
                         strength=LEFT_OVER, hardness=hardness)  # fmt: skip
@@ -133,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
                         help="fer2013:PATH, faces:DIR, folder:ROOT, prepared:NPZ, clips:CACHE")  # fmt: skip
     parser.add_argument("--split", default="test", help="train, public or test")
     parser.add_argument("--as", dest="form", choices=FORMS, default="stills",
-                        help="frame: only the middle frame of each of the clips")  # fmt: skip
+                        help="held: clips whose expression stays; frame: the middle frame of clips")  # fmt: skip
     parser.add_argument("--shapes", default="",
                         help="for clips: faces drawn by models.training.shapes --count 0")  # fmt: skip
     parser.add_argument("--hardness", type=float, default=LIVE,
@@ -208,7 +217,7 @@ def evaluate(
     if form == "stills":
         encoded = encode_stills(model, prepared)
     else:
-        encoded = clips_of(model, prepared, CLIP_SEED, drawn, hardness)
+        encoded = clips_of(model, prepared, CLIP_SEED, drawn, hardness, form == "held")
     if form == "frame":
         middle = encoded.features.shape[1] // 2
         encoded = Encoded(encoded.features[:, middle : middle + 1], encoded.labels)
