@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
                         help="fer2013:PATH, faces:DIR, folder:ROOT, prepared:NPZ, clips:CACHE")  # fmt: skip
     parser.add_argument("--split", default="test", help="train, public or test")
     parser.add_argument("--as", dest="form", choices=FORMS, default="stills",
-                        help="held: clips whose expression stays; frame: the middle frame of clips")  # fmt: skip
+                        help="held: clips whose expression stays; frame: their middle frame")  # fmt: skip
     parser.add_argument("--shapes", default="",
                         help="for clips: faces drawn by models.training.shapes --count 0")  # fmt: skip
     parser.add_argument("--hardness", type=float, default=LIVE,
