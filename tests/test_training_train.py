@@ -98,14 +98,15 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     teacher = load_state(run / "out/again-teacher.pt")
     assert teacher is not None
     assert torch.allclose(teacher["answers"].sum(1), torch.ones(len(teacher["answers"])))
-    encoder = {name: value for name, value in finished(run / "out", "again").items() if "encoder" in name}
-    first = finished(run / "out", "stills")
+    encoder = {name: value for name, value in finished(run / "out", again=True).items() if "encoder" in name}
+    first = finished(run / "out")
     assert any(not torch.equal(value, first[name]) for name, value in encoder.items())
     with (run / "out/whole.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["round"] for row in rows] == ["1", "2"]
     assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
-    assert len((run / "out/whole-shares.csv").read_text().splitlines()) == 5
+    for stage in ("again", "whole"):
+        assert len((run / f"out/{stage}-shares.csv").read_text().splitlines()) == 5
     weights = run / "out/ifdd-stream.safetensors"
     spec = models.read_spec(weights)
     assert spec.trained

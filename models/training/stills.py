@@ -21,7 +21,7 @@ from models.spec import BASIC_LABELS, ModelSpec
 from models.training import augment, clips
 from models.training.metrics import score
 from models.training.prepared import Prepared
-from models.training.run import Average, Log, groups, load_state, rate, save_state
+from models.training.run import SHARES, Average, Log, between, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def train_stills(
 ) -> StillReader:
     """Trains the model's encoder, gate and auxiliary head in place; the reader with the best average weights.
 
-    A stage of another name than "stills" goes on from where stage one ended.
+    A stage of another name than "stills" goes on from where stage one ended, and keeps as much of the way
+    from there as PublicTest likes best.
 
     Args:
         fabric: launched; places model and data.
@@ -131,7 +132,8 @@ def train_stills(
         public: pictures that choose the epoch.
         settings: see StageSettings.
         folder: for `stills.pt` (state), `stills-best.pt`, `stills.csv` and, with a teacher,
-            `stills-teacher.pt`, all called by the stage's name.
+            `stills-teacher.pt`, all called by the stage's name. A sequel also leaves `again-shares.csv` and
+            `again-kept.pt`.
         seed: of order and augmentation.
         name: of the stage.
 
@@ -141,7 +143,7 @@ def train_stills(
     spec = model.spec
     reader = StillReader(model)
     if name != "stills":
-        reader.load_state_dict(finished(folder, "stills"))
+        reader.load_state_dict(finished(folder))
     targets = _targets(fabric, reader, train, settings, spec, folder / f"{name}-teacher.pt")
     reader.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Average(reader, settings.average)
@@ -208,18 +210,47 @@ def train_stills(
                  "best": best},
             )  # fmt: skip
         fabric.barrier()
-    reader.load_state_dict(finished(folder, name))
+    kept = load_state(folder / f"{name}-best.pt")
+    if kept is not None:
+        reader.load_state_dict(kept)
+    if name != "stills" and kept is not None and fabric.is_global_zero:
+        _choose(reader, finished(folder), kept, public_crops, public_labels, spec, folder / name)
+    fabric.barrier()
     return reader
 
 
-def finished(folder: Path, *names: str) -> dict[str, Tensor]:
-    """The best weights of the first of some stages that has any.
+def _choose(
+    reader: StillReader,
+    began: dict[str, Tensor],
+    ended: dict[str, Tensor],
+    crops: Tensor,
+    labels: Tensor,
+    spec: ModelSpec,
+    path: Path,
+) -> None:
+    """Leaves the reader at the best of SHARES by PublicTest; writes `<path>-shares.csv`, `<path>-kept.pt`."""
+    log = Log(path.with_name(f"{path.name}-shares.csv"), ("share", "public_war", "public_uar"), 0)
+    best, chosen = -1.0, ended
+    reader.eval()
+    for share in SHARES:
+        state = between(began, ended, share)
+        reader.load_state_dict(state)
+        scores = score(read_stills(reader, crops, spec), labels)
+        log.add(share=share, public_war=scores.war, public_uar=scores.uar)
+        if scores.war > best:
+            best, chosen = scores.war, state
+    reader.load_state_dict(chosen)
+    save_state(path.with_name(f"{path.name}-kept.pt"), chosen)
+
+
+def finished(folder: Path, again: bool = False) -> dict[str, Tensor]:
+    """The weights of stage one's reader, or those that were kept of its sequel.
 
     Raises:
-        ModelError: none has.
+        ModelError: it has not been trained.
     """
-    for name in names:
-        state = load_state(folder / f"{name}-best.pt")
-        if state is not None:
-            return state
-    raise ModelError(f"{folder}: expected a finished stage one ({names[-1]}-best.pt), got none")
+    name = "again-kept.pt" if again else "stills-best.pt"
+    state = load_state(folder / name)
+    if state is None:
+        raise ModelError(f"{folder}: expected a finished stage one ({name}), got none")
+    return state

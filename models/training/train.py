@@ -140,8 +140,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
             fabric, model, pictures, weights, public, settings.again, folder, settings.seed + 1, "again"
         )
     if "clips" in stages:
-        sequel = ("again",) if settings.again.epochs else ()
-        StillReader(model).load_state_dict(finished(folder, *sequel, "stills"))
+        StillReader(model).load_state_dict(finished(folder, settings.again.epochs > 0))
         model.encoder.eval().requires_grad_(False)
         start_plain(model)
         if not reuse:

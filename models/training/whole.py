@@ -23,7 +23,7 @@ from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
 from models.training.features import Encoded, encode, encode_clips, encode_stills
 from models.training.metrics import score
 from models.training.prepared import Prepared
-from models.training.run import Average, Log, groups, load_state, rate, save_state
+from models.training.run import SHARES, Average, Log, between, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
 from models.training.windows import objective, read_windows
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 MEASURED = ("public_stills_war", "public_stills_uar", "public_clips_war", "public_clips_uar")
 COLUMNS = ("round", "loss", "rate", "train_war", *MEASURED, "seconds")
-# How far from the weights that the stage began with to those that it ended with: between the two lie weights
-# that are better, on stills and clips taken together, than both (Wortsman et al. 2022, arXiv 2109.01903).
-SHARES = (0.25, 0.5, 0.75, 1.0)
 MOVING_FRAMES, STILL_FRAMES = 8, 4  # different pictures of a clip; a window repeats them
 AUXILIARY_WEIGHT = 0.1
 WINDOW_RATE = 3.0  # the window part's learning rate over the encoder's
@@ -306,10 +303,7 @@ def _choose(
     log = Log(folder / "whole-shares.csv", ("share", *MEASURED), 0)
     best, chosen = -1.0, ended
     for share in SHARES:
-        state = {
-            name: torch.lerp(began[name], value, share) if value.is_floating_point() else value
-            for name, value in ended.items()
-        }
+        state = between(began, ended, share)
         model.load_state_dict(state)
         measured = _measure(model, public, public_faces, known)
         log.add(share=share, **dict(zip(MEASURED, measured, strict=True)))
