@@ -11,6 +11,7 @@ import datetime
 import json
 import logging
 import secrets
+import sys
 import time
 from typing import Any, TextIO
 
@@ -61,7 +62,12 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Ours among those of others, to the stderr of the moment."""
+    """Ours among those of others, to the stderr of the moment of each line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def configure(kind: str, level: str) -> None:

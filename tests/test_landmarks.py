@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -101,3 +103,25 @@ def test_one_that_hangs_while_it_is_made_keeps_no_other_from_being_made(
     assert "not heard" not in told
     with pytest.raises(UserWarning, match="still an error"):
         warnings.warn("still an error", stacklevel=1)
+
+
+def test_what_python_says_while_one_is_made_is_heard() -> None:
+    program = """
+import logging, os, sys
+from realtime.logs import configure
+from realtime.vision import landmarks
+configure("text", "info")
+for number in (1, 2):
+    with landmarks._quiet():
+        logging.getLogger("a").warning("line %d", number)
+        print("printed", number, file=sys.stderr)
+        os.write(2, b"chatter\\n")
+    logging.getLogger("a").warning("after %d", number)
+    assert sys.stderr is sys.__stderr__
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stderr.splitlines() == [
+        line.format(number)
+        for number in (1, 2)
+        for line in ("WARNING a: line {}", "printed {}", "WARNING a: after {}")
+    ]

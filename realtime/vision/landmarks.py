@@ -13,7 +13,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
@@ -38,6 +38,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 class _Silence:
     """File descriptor 2 leads nowhere, and warnings too, while at least one thread wants it so.
 
+    What Python writes to `sys.stderr` meanwhile, log lines among it, still goes where it went.
     The lock is not held meanwhile: a landmarker that hangs while it is made keeps no other from being made.
     """
 
@@ -45,6 +46,8 @@ class _Silence:
         self._lock = threading.Lock()
         self._wanted, self._kept = 0, -1
         self._warnings = warnings.catch_warnings()
+        self._replaced: TextIO | None = None  # what sys.stderr was
+        self._aside: TextIO | None = None  # what it is meanwhile; open until the next, for late writers
 
     def begin(self) -> None:
         """Silences it, for the first who wants that."""
@@ -56,6 +59,13 @@ class _Silence:
                 warnings.simplefilter("ignore")
                 sys.stderr.flush()
                 self._kept = os.dup(2)
+                if _descriptor(sys.stderr) == 2:
+                    if self._aside is not None:
+                        self._aside.close()
+                    self._aside = open(  # noqa: SIM115
+                        os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace"
+                    )
+                    self._replaced, sys.stderr = sys.stderr, self._aside
                 with open(os.devnull, "wb") as nowhere:
                     os.dup2(nowhere.fileno(), 2)
 
@@ -66,7 +76,18 @@ class _Silence:
             if self._wanted == 0:
                 os.dup2(self._kept, 2)
                 os.close(self._kept)
+                if self._replaced is not None and sys.stderr is self._aside:
+                    sys.stderr = self._replaced
+                self._replaced = None
                 self._warnings.__exit__(None, None, None)
+
+
+def _descriptor(stream: TextIO | None) -> int:
+    """A stream's file descriptor, -1 for one without."""
+    try:
+        return -1 if stream is None else stream.fileno()
+    except (OSError, ValueError):
+        return -1
 
 
 _SILENCE = _Silence()
