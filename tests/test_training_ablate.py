@@ -9,7 +9,7 @@ from tests.test_training_train import run  # noqa: F401 (a fixture)
 @pytest.fixture
 def stage_two(run: Path) -> list[str]:  # noqa: F811
     arguments = ["--config", str(run / "tiny.toml"), "--threads", "1"]
-    for stage in ("stills", "clips"):
+    for stage in ("stills", "again", "clips"):
         assert train.main([*arguments, "--out", str(run / "out"), "--stage", stage]) == 0
     return [*arguments[:2], "--run", str(run / "out")]
 

@@ -46,6 +46,7 @@ batch = 16
 peak = 3e-3
 average = 0.5
 strength = 0.1
+teacher = 0.5
 [whole]
 epochs = 2
 batch = 16

@@ -25,10 +25,12 @@ class Encoded:
     Attributes:
         features: (N,F,C,h,w) float16; F may be below a window's frames, then frames repeat.
         labels: (N,) int64.
+        targets: (N,K) probabilities to learn; None: those of the labels.
     """
 
     features: Tensor
     labels: Tensor
+    targets: Tensor | None = None
 
     def window(self, rows: Tensor, frames: int, random: Random | None = None) -> Tensor:
         """Windows (B,frames,C,h,w) float32 of some clips; with `random`, repeats fall where they like."""

@@ -76,7 +76,7 @@ class StageSettings:
         lifting: weight of the lifting loss (stages two and three).
         round_clips: clips of a round, which is stage three's epoch.
         teacher: share of the targets that the model as it was before the stage gives, reading the still as it
-            is; the rest are the smoothed labels (not in stages one and two).
+            is; the rest are the smoothed labels (not in stage one).
         filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
     """
 

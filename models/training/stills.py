@@ -66,6 +66,13 @@ def read_stills(reader: nn.Module, crops: Tensor, spec: ModelSpec, batch: int = 
     return torch.cat(parts).cpu()
 
 
+def ask(reader: nn.Module, crops: Tensor, spec: ModelSpec) -> Tensor:
+    """What a reader answers to (N,112,112) uint8 crops, plain and mirrored: mean probabilities (N,K)."""
+    reader.eval()
+    answers = [read_stills(reader, each, spec).softmax(1) for each in (crops, crops.flip(2))]
+    return (answers[0] + answers[1]) / 2
+
+
 def changed(
     random: augment.Random, crops: Tensor, inside: Tensor, spec: ModelSpec, settings: StageSettings
 ) -> Tensor:
@@ -98,10 +105,8 @@ def _targets(
     if not settings.teacher:
         return smoothed
     if fabric.is_global_zero and not path.is_file():
-        reader.to(fabric.device).eval()
-        crops = torch.from_numpy(train.crops)
-        answers = [read_stills(reader, each, spec).softmax(1) for each in (crops, crops.flip(2))]
-        save_state(path, {"answers": (answers[0] + answers[1]) / 2})
+        reader.to(fabric.device)
+        save_state(path, {"answers": ask(reader, torch.from_numpy(train.crops), spec)})
     fabric.barrier()
     state = load_state(path)
     assert state is not None

@@ -9,6 +9,7 @@ all of it on clips (stage three). A run goes on where it was stopped; `--fresh` 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
+from models.losses import soft_targets
 from models.registry import create_model
 from models.spec import BASIC_LABELS
 from models.training import train_clips
@@ -31,7 +33,7 @@ from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
-from models.training.stills import StillReader, finished, train_stills
+from models.training.stills import StillReader, ask, finished, train_stills
 from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
@@ -71,6 +73,7 @@ def with_denied(
 
 def encode_pool(
     fabric: Fabric,
+    reader: StillReader,
     model: IfddStream,
     settings: Settings,
     pictures: Prepared,
@@ -81,8 +84,15 @@ def encode_pool(
     """Encodes all clips of stage two, each process its share, into `folder`.
 
     Each still makes a clip of few frames, and each face of `settings.data.shapes` some clips in which its
-    expression moves.
+    expression moves. A share `settings.clips.teacher` of what is to be learnt of a clip is what stage one's
+    reader answers to its still.
     """
+
+    def targets(labels: Tensor, crops: Tensor) -> Tensor:
+        own = soft_targets(labels, len(BASIC_LABELS), settings.clips.smoothing)
+        share = settings.clips.teacher
+        return torch.lerp(own, ask(reader, crops, spec), share) if share else own
+
     spec, strength = model.spec, settings.clips.strength
     rank, world = fabric.global_rank, fabric.world_size
     random = Random(settings.seed * 1000 + rank, next(model.parameters()).device)
@@ -93,10 +103,12 @@ def encode_pool(
                      torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
                      strength=strength)
     ]  # fmt: skip
+    wanted = [targets(parts[0].labels, torch.from_numpy(kept.crops))]
     shares = [torch.from_numpy(weights[mine])]
     if settings.data.shapes:
         levels, labels, known = load_shapes(settings.data.shapes)
         levels, labels = levels[rank::world], labels[rank::world]
+        wanted += [targets(labels, levels[:, -1])] * settings.data.versions
         for number in range(settings.data.versions):
             title = f"encoding clips {number + 1}/{settings.data.versions}"
             parts.append(
@@ -105,7 +117,8 @@ def encode_pool(
                 )
             )
             shares.append(torch.full((len(labels),), settings.data.moving_weight, dtype=torch.double))
-    pool = Pool(tuple(parts), torch.cat(shares), encode_stills(model, public))
+    clips = tuple(dataclasses.replace(part, targets=own) for part, own in zip(parts, wanted, strict=True))
+    pool = Pool(clips, torch.cat(shares), encode_stills(model, public))
     save_pool(pool, folder / "pool" / f"{rank}.pt")
 
 
@@ -140,14 +153,16 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
             fabric, model, pictures, weights, public, settings.again, folder, settings.seed + 1, "again"
         )
     if "clips" in stages:
-        StillReader(model).load_state_dict(finished(folder, settings.again.epochs > 0))
+        reader = StillReader(model)
+        reader.load_state_dict(finished(folder, settings.again.epochs > 0))
+        model.to(fabric.device)
         model.encoder.eval().requires_grad_(False)
         start_plain(model)
         if not reuse:
             if fabric.is_global_zero and (folder / "pool").is_dir():
                 shutil.rmtree(folder / "pool")
             fabric.barrier()
-            encode_pool(fabric, model, settings, pictures, weights, public, folder)
+            encode_pool(fabric, reader, model, settings, pictures, weights, public, folder)
             fabric.barrier()
         pool = load_pool(folder / "pool")
         train_windows(fabric, model, pool, settings.clips, folder / "clips.csv", settings.seed)

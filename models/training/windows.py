@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
-from models.losses import cross_entropy, intensity_aware_loss, lifting_loss
+from models.losses import cross_entropy, intensity_aware_loss, lifting_loss, soft_targets
+from models.spec import BASIC_LABELS
 from models.training.augment import Random
 from models.training.features import Encoded
 from models.training.metrics import score
@@ -103,7 +104,7 @@ class Pool:
 
 def save_pool(pool: Pool, path: Path) -> None:
     """Keeps the clips that one process encoded."""
-    parts = [{"features": each.features, "labels": each.labels} for each in (*pool.train, pool.public_stills)]
+    parts = [vars(each) for each in (*pool.train, pool.public_stills)]
     save_state(path, {"parts": parts, "weights": pool.weights})
 
 
@@ -116,7 +117,7 @@ def load_pool(folder: Path) -> Pool:
     states = [state for path in sorted(folder.glob("*.pt")) if (state := load_state(path)) is not None]
     if not states:
         raise ModelError(f"{folder}: expected encoded clips (stage two of a run), got none")
-    parts = [[Encoded(each["features"], each["labels"]) for each in state["parts"]] for state in states]
+    parts = [[Encoded(**each) for each in state["parts"]] for state in states]
     train = tuple(encoded for part in parts for encoded in part[:-1])
     return Pool(train, torch.cat([state["weights"] for state in states]), parts[0][-1])
 
@@ -184,10 +185,10 @@ def train_windows(
             share = rate((epoch + step / steps) / settings.epochs, settings.warm_up)
             for group in optimizer.param_groups:
                 group["lr"] = settings.peak * share
-            features, labels = _gather(pool, part[chosen], row[chosen], spec.frames, random)
-            features, labels = features.to(fabric.device), labels.to(fabric.device)
+            gathered = _gather(pool, part[chosen], row[chosen], spec.frames, random, settings.smoothing)
+            features, labels, targets = (each.to(fabric.device) for each in gathered)
             logits, residual, auxiliary = wrapped(features)
-            loss = objective((logits, residual, auxiliary), labels, labels, settings, AUXILIARY_WEIGHT)
+            loss = objective((logits, residual, auxiliary), labels, targets, settings, AUXILIARY_WEIGHT)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()
@@ -212,11 +213,18 @@ def train_windows(
     return best
 
 
-def _gather(pool: Pool, parts: Tensor, rows: Tensor, frames: int, random: Random) -> tuple[Tensor, Tensor]:
-    features, labels = [], []
+def _gather(
+    pool: Pool, parts: Tensor, rows: Tensor, frames: int, random: Random, smoothing: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Windows of some clips, their labels and what to learn of them."""
+    features, labels, targets = [], [], []
     for number, encoded in enumerate(pool.train):
         mine = rows[parts == number]
         if len(mine):
             features.append(encoded.window(mine, frames, random))
             labels.append(encoded.labels[mine])
-    return torch.cat(features), torch.cat(labels)
+            own = encoded.targets
+            targets.append(
+                soft_targets(labels[-1], len(BASIC_LABELS), smoothing) if own is None else own[mine]
+            )
+    return torch.cat(features), torch.cat(labels), torch.cat(targets)
