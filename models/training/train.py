@@ -34,6 +34,7 @@ from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, ask, finished, train_stills
+from models.training.targets import unsmoothed, without
 from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
@@ -62,13 +63,13 @@ def training_pictures(
 
 def with_denied(
     settings: DataSettings, pictures: Prepared, weights: Weights
-) -> tuple[Prepared, Tensor, Tensor]:
+) -> tuple[Prepared, Weights, Tensor]:
     """The pictures with those of `settings.denied`, how often each is drawn, and which are the denied."""
     parts = [load_prepared(settings.denied).split("train")] if settings.denied else []
     count = sum(map(len, parts))
     drawn = np.concatenate([weights, np.full(count, settings.denied_weight)])
     denied = torch.arange(len(drawn)) >= len(weights)
-    return join([pictures, *parts]), torch.from_numpy(drawn), denied
+    return join([pictures, *parts]), drawn, denied
 
 
 def encode_pool(
@@ -85,14 +86,17 @@ def encode_pool(
 
     Each still makes a clip of few frames, and each face of `settings.data.shapes` some clips in which its
     expression moves. A share `settings.clips.teacher` of what is to be learnt of a clip is what stage one's
-    reader answers to its still.
+    reader answers to its still, less what label smoothing added.
     """
 
     def targets(labels: Tensor, crops: Tensor) -> Tensor:
         own = soft_targets(labels, len(BASIC_LABELS), settings.clips.smoothing)
         share = settings.clips.teacher
-        return torch.lerp(own, ask(reader, crops, spec), share) if share else own
+        if not share:
+            return own
+        return torch.lerp(own, unsmoothed(ask(reader, crops, spec), settings.stills.smoothing), share)
 
+    pictures, weights, denied = with_denied(settings.data, pictures, weights)
     spec, strength = model.spec, settings.clips.strength
     rank, world = fabric.global_rank, fabric.world_size
     random = Random(settings.seed * 1000 + rank, next(model.parameters()).device)
@@ -103,7 +107,11 @@ def encode_pool(
                      torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
                      strength=strength)
     ]  # fmt: skip
-    wanted = [targets(parts[0].labels, torch.from_numpy(kept.crops))]
+    own = targets(parts[0].labels, torch.from_numpy(kept.crops))
+    wanted = [without(own, parts[0].labels, denied[mine])]
+    # a denied label has no place in the intensity-aware loss: the likeliest other stands there
+    labels = torch.where(denied[mine], wanted[0].argmax(1), parts[0].labels)
+    parts = [dataclasses.replace(parts[0], labels=labels)]
     shares = [torch.from_numpy(weights[mine])]
     if settings.data.shapes:
         levels, labels, known = load_shapes(settings.data.shapes)
@@ -179,7 +187,8 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
         public_faces = None
         if settings.data.public_shapes:
             public_faces = load_shapes(settings.data.public_shapes)[:2]
-        faces = Faces(*with_denied(settings.data, pictures, weights), levels, labels, known)
+        stills, drawn, denied = with_denied(settings.data, pictures, weights)
+        faces = Faces(stills, torch.from_numpy(drawn), denied, levels, labels, known)
         train_whole(fabric, model, faces, public, public_faces, settings.whole, folder, settings.seed)
         if fabric.is_global_zero:
             finish(model, settings, public, folder)

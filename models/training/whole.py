@@ -25,6 +25,7 @@ from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import SHARES, Average, Log, between, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
+from models.training.targets import without
 from models.training.windows import objective, read_windows
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def targets_of(
     labels = (torch.from_numpy(faces.stills.labels), faces.labels)
     smoothed = [soft_targets(each, len(BASIC_LABELS), settings.smoothing) for each in labels]
     if not settings.teacher:
-        return _without(smoothed[0], labels[0], faces.denied), smoothed[1]
+        return without(smoothed[0], labels[0], faces.denied), smoothed[1]
     if fabric.is_global_zero and not path.is_file():
         model.to(fabric.device)
         answers = [ask(model, each) for each in (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])]
@@ -147,14 +148,7 @@ def targets_of(
         torch.lerp(own, answer, settings.teacher)
         for own, answer in zip(smoothed, state["answers"], strict=True)
     )
-    return _without(still, labels[0], faces.denied), moving
-
-
-def _without(targets: Tensor, labels: Tensor, denied: Tensor) -> Tensor:
-    """Targets (N,K); those of the denied without their label, the rest scaled to a sum of 1."""
-    others = 1 - nn.functional.one_hot(labels, targets.shape[1])
-    left = (targets + 1e-6) * others
-    return torch.where(denied[:, None], left / left.sum(1, keepdim=True), targets)
+    return without(still, labels[0], faces.denied), moving
 
 
 def _batches(
