@@ -25,6 +25,8 @@ overrides = {{ encoder = "resnet-narrow", width = 32, heads = 2, frames = 4, siz
 main = "{main}"
 shapes = "{shapes}"
 public_shapes = "{shapes}"
+denied = "{denied}"
+denied_weight = 2.0
 versions = 1
 [stills]
 epochs = 2
@@ -54,6 +56,10 @@ round_clips = 32
 peak = 1e-3
 average = 0.5
 strength = 0.1
+keep = 0.5
+[head]
+epochs = 20
+teacher = 0.5
 """
 
 
@@ -77,7 +83,9 @@ def run(tmp_path: Path) -> Path:
     levels = np.repeat(pictures.crops[:14, None], 2, axis=1)
     levels[:, 0] //= 2  # the face at rest
     np.savez(tmp_path / "shapes.npz", crops=levels, labels=pictures.labels[:14], strengths=(0.0, 1.0))
-    config = CONFIG.format(main=tmp_path / "main.npz", shapes=tmp_path / "shapes.npz")
+    pictures.split("train").take(np.arange(7)).save(tmp_path / "denied.npz")
+    names = {name: tmp_path / f"{name}.npz" for name in ("main", "shapes", "denied")}
+    config = CONFIG.format(**names)
     (tmp_path / "tiny.toml").write_text(config)
     return tmp_path
 
@@ -108,7 +116,14 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
     for stage in ("again", "whole"):
         assert len((run / f"out/{stage}-shares.csv").read_text().splitlines()) == 5
+    stages = ("clips-best", "whole-best", "whole-kept")
+    before, best, kept = (load_state(run / f"out/{name}.pt") or {} for name in stages)
+    halfway = (before["head.weight"] + best["head.weight"]) / 2
+    assert torch.allclose(kept["head.weight"], halfway, atol=1e-6)
     weights = run / "out/ifdd-stream.safetensors"
+    shipped = models.load_checkpoint(weights).state_dict()
+    changed = {name for name, value in shipped.items() if not torch.equal(value, kept[name])}
+    assert changed == {"head.weight", "head.bias"}
     spec = models.read_spec(weights)
     assert spec.trained
     assert spec.origin == "self-made"

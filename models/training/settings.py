@@ -36,9 +36,8 @@ class DataSettings:
         public_shapes: the same of the main set's "public" split; clips of them also choose the round of stage
             three. "" for none.
         denied: pictures that do not show the expression of their label (`models.training.frowns`), for stage
-            three; "" for none.
-        denied_weight: how many times stage three draws each of them for one time that it draws a picture of
-            `main`.
+            three and the head; "" for none.
+        denied_weight: how many times they draw each of them for one time that they draw a picture of `main`.
         versions: how many random clips are made of each of those faces.
         moving_weight: how many times an epoch of stage two draws each of those clips, on average.
         extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
@@ -77,6 +76,8 @@ class StageSettings:
         round_clips: clips of a round, which is stage three's epoch.
         teacher: share of the targets that the model as it was before the stage gives, reading the still as it
             is; the rest are the smoothed labels (not in stage one).
+        keep: how far from the weights before stage three to those after it the kept ones lie, 0 to 1; 0: as
+            PublicTest likes best.
         filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
     """
 
@@ -97,12 +98,14 @@ class StageSettings:
     round_clips: int = 8192
     teacher: float = 0.0
     filmed: float = 0.0
+    keep: float = 0.0
 
 
 @dataclass(frozen=True)
 class Settings:
     """A run: `[model]`, `[data]`, `[stills]` (stage one), `[again]` (its sequel), `[clips]` (stage two),
-    `[whole]` (stage three) and the file's top level. The sequel and stage three are left out without a table.
+    `[whole]` (stage three), `[head]` (`models.training.head`) and the file's top level. All but stages one
+    and two are left out without a table.
 
     Attributes:
         seed: of everything random.
@@ -117,6 +120,7 @@ class Settings:
     again: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
     clips: StageSettings = field(default_factory=StageSettings)
     whole: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
+    head: StageSettings = field(default_factory=lambda: StageSettings(epochs=0))
     seed: int = 1
     accelerator: str = "auto"
     devices: int = 1

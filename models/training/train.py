@@ -2,8 +2,9 @@
 
 A configuration of kind "clips" (`models.training.recipe`) trains on prepared clips and takes the options of
 `models.training.train_clips`. Any other one teaches the frame encoder on stills (stage one and its sequel
-"again", in which the encoder as it was teaches too), the rest on clips made from them (stage two), and then
-all of it on clips (stage three). A run goes on where it was stopped; `--fresh` starts anew.
+"again", in which the encoder as it was teaches too), the rest on clips made from them (stage two), then all
+of it on clips (stage three), and fits the head anew. A run goes on where it was stopped; `--fresh` starts
+anew.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from models.training import train_clips
 from models.training.augment import Random
 from models.training.features import STILL_FRAMES, encode_clips, encode_stills
 from models.training.finish import ship
+from models.training.head import refit_head
 from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, ask, finished, train_stills
-from models.training.targets import unsmoothed, without
 from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
 Weights = npt.NDArray[np.float64]
-STAGES = ("stills", "again", "clips", "whole")
+STAGES = ("stills", "again", "clips", "whole", "head")
 
 
 def training_pictures(
@@ -63,13 +64,13 @@ def training_pictures(
 
 def with_denied(
     settings: DataSettings, pictures: Prepared, weights: Weights
-) -> tuple[Prepared, Weights, Tensor]:
+) -> tuple[Prepared, Tensor, Tensor]:
     """The pictures with those of `settings.denied`, how often each is drawn, and which are the denied."""
     parts = [load_prepared(settings.denied).split("train")] if settings.denied else []
     count = sum(map(len, parts))
     drawn = np.concatenate([weights, np.full(count, settings.denied_weight)])
     denied = torch.arange(len(drawn)) >= len(weights)
-    return join([pictures, *parts]), drawn, denied
+    return join([pictures, *parts]), torch.from_numpy(drawn), denied
 
 
 def encode_pool(
@@ -86,17 +87,14 @@ def encode_pool(
 
     Each still makes a clip of few frames, and each face of `settings.data.shapes` some clips in which its
     expression moves. A share `settings.clips.teacher` of what is to be learnt of a clip is what stage one's
-    reader answers to its still, less what label smoothing added.
+    reader answers to its still.
     """
 
     def targets(labels: Tensor, crops: Tensor) -> Tensor:
         own = soft_targets(labels, len(BASIC_LABELS), settings.clips.smoothing)
         share = settings.clips.teacher
-        if not share:
-            return own
-        return torch.lerp(own, unsmoothed(ask(reader, crops, spec), settings.stills.smoothing), share)
+        return torch.lerp(own, ask(reader, crops, spec), share) if share else own
 
-    pictures, weights, denied = with_denied(settings.data, pictures, weights)
     spec, strength = model.spec, settings.clips.strength
     rank, world = fabric.global_rank, fabric.world_size
     random = Random(settings.seed * 1000 + rank, next(model.parameters()).device)
@@ -107,11 +105,7 @@ def encode_pool(
                      torch.from_numpy(kept.labels), (1.0,), STILL_FRAMES, random, "encoding stills",
                      strength=strength)
     ]  # fmt: skip
-    own = targets(parts[0].labels, torch.from_numpy(kept.crops))
-    wanted = [without(own, parts[0].labels, denied[mine])]
-    # a denied label has no place in the intensity-aware loss: the likeliest other stands there
-    labels = torch.where(denied[mine], wanted[0].argmax(1), parts[0].labels)
-    parts = [dataclasses.replace(parts[0], labels=labels)]
+    wanted = [targets(parts[0].labels, torch.from_numpy(kept.crops))]
     shares = [torch.from_numpy(weights[mine])]
     if settings.data.shapes:
         levels, labels, known = load_shapes(settings.data.shapes)
@@ -136,7 +130,7 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
     Args:
         settings: of the run.
         folder: of the run.
-        stages: "stills", "again", "clips" and "whole", or some of them.
+        stages: "stills", "again", "clips", "whole" and "head", or some of them.
         reuse: stage two takes the clips that an earlier one encoded with the same encoder.
     """
     fabric = Fabric(
@@ -187,11 +181,20 @@ def train(settings: Settings, folder: Path, stages: tuple[str, ...], reuse: bool
         public_faces = None
         if settings.data.public_shapes:
             public_faces = load_shapes(settings.data.public_shapes)[:2]
-        stills, drawn, denied = with_denied(settings.data, pictures, weights)
-        faces = Faces(stills, torch.from_numpy(drawn), denied, levels, labels, known)
+        faces = Faces(*with_denied(settings.data, pictures, weights), levels, labels, known)
         train_whole(fabric, model, faces, public, public_faces, settings.whole, folder, settings.seed)
         if fabric.is_global_zero:
+            save_state(folder / "whole-kept.pt", model.state_dict())
             finish(model, settings, public, folder)
+        fabric.barrier()
+    if "head" in stages and settings.head.epochs and fabric.is_global_zero:
+        before = "whole-kept.pt" if settings.whole.epochs else "clips-best.pt"
+        state = load_state(folder / before)
+        if state is None:
+            raise ModelError(f"{folder}: expected the stage before the head ({before}), got none")
+        model.load_state_dict(state)
+        refit_head(model, *with_denied(settings.data, pictures, weights), settings.head, settings.seed)
+        finish(model, settings, public, folder)
 
 
 def finish(model: IfddStream, settings: Settings, public: Prepared, folder: Path) -> None:

@@ -195,7 +195,7 @@ def train_whole(
     folder: Path,
     seed: int,
 ) -> None:
-    """Trains the whole model in place; leaves it, in the first process, at the best of SHARES by PublicTest.
+    """Trains the whole model in place; leaves it, in the first process, at `settings.keep` of the way.
 
     Args:
         fabric: launched; places the model. Each process draws its own share of every step.
@@ -280,7 +280,8 @@ def train_whole(
         fabric.barrier()
     kept = load_state(folder / "whole-best.pt")
     if kept is not None and fabric.is_global_zero:
-        model.load_state_dict(_choose(model, began, kept, public, public_faces, faces.known, folder))
+        model.load_state_dict(_choose(model, began, kept, public, public_faces, faces.known, folder,
+                                      settings.keep))  # fmt: skip
     model.eval()
 
 
@@ -292,8 +293,9 @@ def _choose(
     public_faces: tuple[Tensor, Tensor] | None,
     known: tuple[float, ...],
     folder: Path,
+    keep: float,
 ) -> dict[str, Tensor]:
-    """The weights between two that are best on PublicTest; writes `whole-shares.csv`."""
+    """The weights between two, at `keep` or (0) best on PublicTest; writes `whole-shares.csv`."""
     log = Log(folder / "whole-shares.csv", ("share", *MEASURED), 0)
     best, chosen = -1.0, ended
     for share in SHARES:
@@ -303,7 +305,7 @@ def _choose(
         log.add(share=share, **dict(zip(MEASURED, measured, strict=True)))
         if measured[0] + measured[2] > best:
             best, chosen = measured[0] + measured[2], state
-    return chosen
+    return between(began, ended, keep) if keep else chosen
 
 
 def _measure(
