@@ -116,8 +116,12 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
     assert all(0 <= float(row["public_clips_war"]) <= 1 for row in rows)
     for stage in ("again", "whole"):
         assert len((run / f"out/{stage}-shares.csv").read_text().splitlines()) == 5
-    stages = ("clips-best", "whole-best", "whole-kept")
-    before, best, kept = (load_state(run / f"out/{name}.pt") or {} for name in stages)
+    states: list[dict[str, torch.Tensor]] = []
+    for name in ("clips-best", "whole-best", "whole-kept"):
+        state = load_state(run / f"out/{name}.pt")
+        assert state is not None
+        states.append(state)
+    before, best, kept = states
     halfway = (before["head.weight"] + best["head.weight"]) / 2
     assert torch.allclose(kept["head.weight"], halfway, atol=1e-6)
     weights = run / "out/ifdd-stream.safetensors"
