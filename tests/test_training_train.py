@@ -121,8 +121,8 @@ def test_a_run_trains_resumes_ships_and_is_evaluated(run: Path, capsys: pytest.C
         state = load_state(run / f"out/{name}.pt")
         assert state is not None
         states.append(state)
-    before, best, kept = states
-    halfway = (before["head.weight"] + best["head.weight"]) / 2
+    began, best, kept = states
+    halfway = (began["head.weight"] + best["head.weight"]) / 2
     assert torch.allclose(kept["head.weight"], halfway, atol=1e-6)
     weights = run / "out/ifdd-stream.safetensors"
     shipped = models.load_checkpoint(weights).state_dict()
