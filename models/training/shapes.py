@@ -66,13 +66,16 @@ def shown(face: Float, neutral: Float, difference: Float) -> float:
 def draw(
     crop: ImageU8, landmarks: Float, difference: Float, neutral: Float, rng: np.random.Generator
 ) -> ImageU8:
-    """The face at all strengths, aligned anew as the live path would: (len(STRENGTHS),112,112) luma."""
+    """The face at all strengths, aligned anew as the live path would: (len(STRENGTHS),112,112) luma.
+
+    At full strength it is the photograph itself: what its label was given for.
+    """
     puppet = FacePuppet(np.repeat(crop[..., None], 3, axis=2), landmarks)
     own = difference * shown(puppet.face, neutral, difference)
     start, end = rng.normal(0, 1, (2, 2)) * (7.0, 4.0)  # yaw and pitch, degrees
-    end = end * 0.5  # the apex is the original picture: warp it less
+    end = end * 0.5  # the closer to the photograph, the less it is warped
     pictures = []
-    for strength in STRENGTHS:
+    for strength in STRENGTHS[:-1]:
         yaw, pitch = start + (end - start) * strength
         face, pose = towards_neutral(puppet.face, own, strength), HeadPose(yaw, pitch)
         placed = puppet.landmarks(face, pose)
@@ -80,7 +83,7 @@ def draw(
         picture = warp(puppet.render_shape(face, pose), matrix, SIDE)
         # the median takes away single pixels of the mouth's inside that show between folded triangles
         pictures.append(cv2.medianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 3))
-    return np.stack(pictures).astype(np.uint8)
+    return np.asarray(np.stack([*pictures, crop]), np.uint8)
 
 
 def choose(prepared: Prepared, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
