@@ -66,7 +66,7 @@ def read_stills(reader: nn.Module, crops: Tensor, spec: ModelSpec, batch: int = 
     return torch.cat(parts).cpu()
 
 
-def ask(reader: nn.Module, crops: Tensor, spec: ModelSpec) -> Tensor:
+def ask_reader(reader: nn.Module, crops: Tensor, spec: ModelSpec) -> Tensor:
     """What a reader answers to (N,112,112) uint8 crops, plain and mirrored: mean probabilities (N,K)."""
     reader.eval()
     answers = [read_stills(reader, each, spec).softmax(1) for each in (crops, crops.flip(2))]
@@ -106,7 +106,7 @@ def _targets(
         return smoothed
     if fabric.is_global_zero and not path.is_file():
         reader.to(fabric.device)
-        save_state(path, {"answers": ask(reader, torch.from_numpy(train.crops), spec)})
+        save_state(path, {"answers": ask_reader(reader, torch.from_numpy(train.crops), spec)})
     fabric.barrier()
     state = load_state(path)
     assert state is not None

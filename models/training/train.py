@@ -35,7 +35,7 @@ from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
 from models.training.run import load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
-from models.training.stills import StillReader, ask, finished, train_stills
+from models.training.stills import StillReader, ask_reader, finished, train_stills
 from models.training.whole import Faces, train_whole
 from models.training.windows import Pool, load_pool, read_windows, save_pool, start_plain, train_windows
 
@@ -93,7 +93,7 @@ def encode_pool(
     def targets(labels: Tensor, crops: Tensor) -> Tensor:
         own = soft_targets(labels, len(BASIC_LABELS), settings.clips.smoothing)
         share = settings.clips.teacher
-        return torch.lerp(own, ask(reader, crops, spec), share) if share else own
+        return torch.lerp(own, ask_reader(reader, crops, spec), share) if share else own
 
     spec, strength = model.spec, settings.clips.strength
     rank, world = fabric.global_rank, fabric.world_size

@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from models.ifdd.streaming import IfddStream
 from models.losses import soft_targets
-from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS, ModelSpec
 from models.training import clips
 from models.training.augment import Random
 from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
-from models.training.features import Encoded, encode, encode_clips, encode_stills
+from models.training.features import encode_clips, encode_stills
+from models.training.head import see
 from models.training.metrics import score
 from models.training.prepared import Prepared
 from models.training.run import SHARES, Average, Log, between, groups, load_state, rate, save_state
@@ -116,19 +116,6 @@ def _places(random: Random, count: int, have: int, frames: int) -> Tensor:
     return (random.uniform(0, have, count, frames)).long().clamp(max=have - 1).sort(1).values
 
 
-def ask(model: IfddStream, crops: Tensor, batch: int = 256) -> Tensor:
-    """What the model answers to stills as they are: probabilities (N,K) for (N,112,112) uint8 crops."""
-    device = next(model.parameters()).device
-    parts = []
-    model.eval()
-    with torch.inference_mode():
-        for part in torch.split(crops, batch):
-            rgb = part.to(device)[..., None].expand(-1, -1, -1, 3)
-            features = encode(model, to_tensor(rgb, model.spec))[:, None]
-            parts.append(read_windows(model, Encoded(features, torch.zeros(len(part)))).softmax(1))
-    return torch.cat(parts).clone()
-
-
 def targets_of(
     fabric: Fabric, model: IfddStream, faces: Faces, settings: StageSettings, path: Path
 ) -> tuple[Tensor, Tensor]:
@@ -139,7 +126,8 @@ def targets_of(
         return without(smoothed[0], labels[0], faces.denied), smoothed[1]
     if fabric.is_global_zero and not path.is_file():
         model.to(fabric.device)
-        answers = [ask(model, each) for each in (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])]
+        crops = (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])
+        answers = [see(model, each)[1].cpu() for each in crops]
         save_state(path, {"answers": answers})
     fabric.barrier()
     state = load_state(path)
