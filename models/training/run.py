@@ -65,6 +65,20 @@ def groups(modules: Iterable[nn.Module], weight_decay: float) -> list[dict[str, 
     ]
 
 
+def as_often(labels: Tensor, others: Tensor, drawn: Tensor) -> Tensor:
+    """Weights, (N,) float64 of mean 1, that draw each class as often as others are drawn.
+
+    Args:
+        labels: (N,) int64.
+        others: (M,) int64, the others' classes.
+        drawn: (M,) how often each of the others is drawn.
+    """
+    classes = int(torch.cat([labels, others]).max()) + 1
+    wanted = torch.zeros(classes, dtype=torch.double).index_add_(0, others, drawn.double())
+    weights = (wanted / torch.bincount(labels, minlength=classes).clamp(min=1))[labels]
+    return weights / weights.mean()
+
+
 class Log:
     """A CSV file with one row an epoch; a resumed run goes on where it stopped."""
 

@@ -39,7 +39,8 @@ class DataSettings:
             three and the head; "" for none.
         denied_weight: how many times they draw each of them for one time that they draw a picture of `main`.
         versions: how many random clips are made of each of those faces.
-        moving_weight: how many times an epoch of stage two draws each of those clips, on average.
+        moving_weight: how many times an epoch of stage two draws each of those clips, on average; their
+            classes are as frequent as those of the stills.
         extra_weights: how many times an epoch draws each picture of a class of `extra`, on average.
     """
 
@@ -78,6 +79,8 @@ class StageSettings:
             is; the rest are the smoothed labels (not in stage one).
         keep: how far from the weights before stage three to those after it the kept ones lie, 0 to 1; 0: as
             PublicTest likes best.
+        split_rate: ISSM's learning rate over that of the rest (stage two). Which frames matter shows in few
+            clips and moves the positions little: at 1 they stand still.
         filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
     """
 
@@ -99,6 +102,7 @@ class StageSettings:
     teacher: float = 0.0
     filmed: float = 0.0
     keep: float = 0.0
+    split_rate: float = 1.0
 
 
 @dataclass(frozen=True)

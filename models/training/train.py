@@ -33,7 +33,7 @@ from models.training.finish import ship
 from models.training.head import refit_head
 from models.training.prepared import Prepared, join, load_prepared, load_shapes
 from models.training.recipe import KIND, find_recipe, read_values
-from models.training.run import load_state, save_state
+from models.training.run import as_often, load_state, save_state
 from models.training.settings import DataSettings, Settings, load_settings
 from models.training.stills import StillReader, ask_reader, finished, train_stills
 from models.training.whole import Faces, train_whole
@@ -109,6 +109,8 @@ def encode_pool(
     shares = [torch.from_numpy(weights[mine])]
     if settings.data.shapes:
         levels, labels, known = load_shapes(settings.data.shapes)
+        drawn = as_often(labels, torch.from_numpy(pictures.labels), torch.from_numpy(weights))
+        drawn = (settings.data.moving_weight * drawn)[rank::world]
         levels, labels = levels[rank::world], labels[rank::world]
         wanted += [targets(labels, levels[:, -1])] * settings.data.versions
         for number in range(settings.data.versions):
@@ -118,7 +120,7 @@ def encode_pool(
                     model, levels, None, labels, known, spec.frames, random, title, strength=strength
                 )
             )
-            shares.append(torch.full((len(labels),), settings.data.moving_weight, dtype=torch.double))
+            shares.append(drawn)
     clips = tuple(dataclasses.replace(part, targets=own) for part, own in zip(parts, wanted, strict=True))
     pool = Pool(clips, torch.cat(shares), encode_stills(model, public))
     save_pool(pool, folder / "pool" / f"{rank}.pt")

@@ -23,7 +23,7 @@ from models.training.features import encode_clips, encode_stills
 from models.training.head import see
 from models.training.metrics import score
 from models.training.prepared import Prepared
-from models.training.run import SHARES, Average, Log, between, groups, load_state, rate, save_state
+from models.training.run import SHARES, Average, Log, as_often, between, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
 from models.training.targets import without
 from models.training.windows import objective, read_windows
@@ -60,11 +60,7 @@ class Faces:
 
     def moving_weights(self) -> Tensor:
         """(M,) float64 so that the classes of the moving faces are as frequent as those of the stills."""
-        wanted = torch.zeros(len(BASIC_LABELS), dtype=torch.double)
-        drawn = self.weights.double() * ~self.denied
-        wanted.index_add_(0, torch.from_numpy(self.stills.labels), drawn)
-        have = torch.bincount(self.labels, minlength=len(BASIC_LABELS)).clamp(min=1)
-        return (wanted / have)[self.labels]
+        return as_often(self.labels, torch.from_numpy(self.stills.labels), self.weights * ~self.denied)
 
 
 class WholeReader(nn.Module):

@@ -161,7 +161,12 @@ def train_windows(
     """
     spec = model.spec
     reader = WindowReader(model)
-    optimizer = torch.optim.AdamW(groups([reader], settings.weight_decay), lr=settings.peak)
+    decay = settings.weight_decay
+    rest = [part for part in reader.parts.values() if part is not model.splitter]
+    optimizer = torch.optim.AdamW(
+        [{**each, "peak": settings.peak} for each in groups(rest, decay)]
+        + [{**each, "peak": settings.peak * settings.split_rate} for each in groups([model.splitter], decay)]
+    )
     wrapped, optimizer = fabric.setup(reader, optimizer)
     model.to(fabric.device)
     average = Average(reader, settings.average)
@@ -184,7 +189,7 @@ def train_windows(
         for step, chosen in enumerate(bar):
             share = rate((epoch + step / steps) / settings.epochs, settings.warm_up)
             for group in optimizer.param_groups:
-                group["lr"] = settings.peak * share
+                group["lr"] = group["peak"] * share
             gathered = _gather(pool, part[chosen], row[chosen], spec.frames, random, settings.smoothing)
             features, labels, targets = (each.to(fabric.device) for each in gathered)
             logits, residual, auxiliary = wrapped(features)
