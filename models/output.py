@@ -22,6 +22,8 @@ class Output:
             plus offset, in steps; may lie a little outside 0..T'-1 (sampling clamps).
         correlation: (B,T',T') float32, similarity of the steps, before the softmax.
         context_residual: (B,h,w) float, the lifting loss's map; (B,steps,n) for the region variant.
+        dynamic_share: (B,T'/2) float, the share of each dynamic step in the feature, sum 1; only in training,
+            of models that weigh steps by what they show.
         auxiliary_logits: (B,K) each, from the auxiliary heads, first stage first.
     """
 
@@ -31,6 +33,7 @@ class Output:
     dynamic_index: Tensor | None = None
     correlation: Tensor | None = None
     context_residual: Tensor | None = None
+    dynamic_share: Tensor | None = None
     auxiliary_logits: tuple[Tensor, ...] | None = None
 
 

@@ -45,8 +45,9 @@ def test_motion_is_smooth_beside_the_pose_of_the_clip() -> None:
 
 def test_made_clips_have_the_models_shape_and_change_over_time() -> None:
     levels = torch.randint(0, 256, (5, 2, SIDE, SIDE), dtype=torch.uint8)
-    made = clips.make(Random(3, CPU), levels, None, (0.0, 1.0), SPEC, 6)
+    made, shown = clips.make(Random(3, CPU), levels, None, (0.0, 1.0), SPEC, 6)
     assert made.shape == (5, 6, 3, 32, 32)
+    assert shown.shape == (5, 6)
     assert bool(torch.isfinite(made).all())
     assert float((made[:, 1:] - made[:, :-1]).abs().mean()) > 0.01
 
@@ -58,7 +59,7 @@ def test_the_harder_a_clip_the_further_it_is_from_its_face() -> None:
     ways = torch.stack([shown, shown.flip(3)])[:, :, 0, None]  # half of the clips are mirrored
 
     def error(hardness: float | None) -> float:
-        made = clips.make(Random(4, CPU), levels, None, (1.0,), SPEC, 6, strength=0, hardness=hardness)
+        made = clips.make(Random(4, CPU), levels, None, (1.0,), SPEC, 6, strength=0, hardness=hardness).frames
         off = (made[:, :, 0] * 0.25 + 0.5 - ways).abs()
         return float(off.mean((2, 3, 4)).amin(0).mean())
 
@@ -70,8 +71,30 @@ def test_the_harder_a_clip_the_further_it_is_from_its_face() -> None:
 def test_a_clip_of_few_frames_repeats_them_in_order() -> None:
     features = torch.arange(3.0).view(1, 3, 1, 1, 1).half()
     encoded = Encoded(features, torch.zeros(1, dtype=torch.int64))
-    even = encoded.window(torch.tensor([0]), 6)[0, :, 0, 0, 0]
+
+    def window(frames: int, random: Random | None = None) -> torch.Tensor:
+        return encoded.window(torch.tensor([0]), encoded.places(1, frames, random))[0, :, 0, 0, 0]
+
+    even = window(6)
     assert even.tolist() == [0, 0, 1, 1, 2, 2]
-    drawn = encoded.window(torch.tensor([0]), 16, Random(1, CPU))[0, :, 0, 0, 0]
+    drawn = window(16, Random(1, CPU))
     assert drawn.tolist() == sorted(drawn.tolist())
     assert set(drawn.tolist()) == {0.0, 1.0, 2.0}
+
+
+def test_it_is_known_how_much_each_frame_shows() -> None:
+    levels = torch.zeros(200, 2, SIDE, SIDE, dtype=torch.uint8)
+    levels[:, 1] = 200  # the stronger, the brighter
+    frames, shown = clips.make(Random(5, CPU), levels, None, (0.0, 1.0), SPEC, 16, hardness=0.0)
+    bright = frames.mean((2, 3, 4)) * 0.25 + 0.5
+    torch.testing.assert_close(bright, shown * 200 / 255, atol=0.02, rtol=0)
+
+
+def test_a_stranger_shows_nothing_and_a_late_frame_what_the_one_before_showed() -> None:
+    clip = torch.arange(1.0, 17).view(1, 16, 1, 1).expand(300, 16, 2, 2) / 16
+    noted = clip[:, :, 0, 0].clone()
+    made, shown = clips.stumble(Random(6, CPU), clip.contiguous(), noted, torch.zeros(300))
+    torch.testing.assert_close(shown, made[:, :, 0, 0])
+    assert not torch.equal(shown, noted)
+    strange = clips.stumble(Random(6, CPU), clip.contiguous(), noted, torch.ones(300))[1]
+    assert set((strange == 0).sum(1).tolist()) == {0, 1, 2}  # fewer than two where it comes last

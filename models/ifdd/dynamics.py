@@ -65,8 +65,12 @@ class Compression(nn.Module):
         if self.kind == "mean":
             return tokens.mean(1)
         if self.kind == "attention":
-            shares: Tensor = self.score(tokens).softmax(1)  # B N 1
-            return (shares * tokens).sum(1)
+            return (self.shares(tokens).unsqueeze(-1) * tokens).sum(1)
         assert self.weight is not None
         out: Tensor = self.weight(tokens.transpose(1, 2)).squeeze(-1)
         return out
+
+    def shares(self, tokens: Tensor) -> Tensor:
+        """The weights (B,N) of "attention", sum 1."""
+        shares: Tensor = self.score(tokens).squeeze(-1).softmax(1)
+        return shares

@@ -90,6 +90,9 @@ class IfddStream(StreamingModel):
         static, dynamic = self.lifting(static, dynamic)
         tokens = self.refinement(dynamic.flatten(1, 2))
         feature = self.norm(self.compression(tokens))
+        share = None
+        if self.training:
+            share = self.compression.shares(tokens).view(*dynamic.shape[:2], -1).sum(2)
         return Output(
             logits=self.head(self.dropout(feature)),
             feature=feature,
@@ -97,6 +100,7 @@ class IfddStream(StreamingModel):
             dynamic_index=split.dynamic_index,
             correlation=split.correlation,
             context_residual=context_residual(features, static),
+            dynamic_share=share,
             auxiliary_logits=(self.auxiliary(torch.mean(response, 1)),),
         )
 

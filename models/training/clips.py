@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -24,6 +25,18 @@ NOISE, FLICKER, DRIFT = 0.05, 0.008, 0.04
 # Hardness of clips that measure: what `models.training.filmed` says of a well lit face at rest (0.09). It was
 # the only one at hand, so `evaluate --hardness` measures harder ones too.
 LIVE = 0.1
+
+
+class Made(NamedTuple):
+    """Clips and what is known of their frames.
+
+    Attributes:
+        frames: (N,F,3,size,size) float32, normalised.
+        shown: (N,F) float32, 0 to 1: how much of the face's own expression a frame shows; a stranger none.
+    """
+
+    frames: Tensor
+    shown: Tensor
 
 
 def strengths(random: Random, hardness: Tensor, frames: int) -> Tensor:
@@ -143,25 +156,30 @@ def hide(random: Random, clips: Tensor, probability: Tensor) -> Tensor:
     return torch.where(covered & shown[..., None, None], random.uniform(0, 0.8, count, 1, 1, 1), clips)
 
 
-def stumble(random: Random, clips: Tensor, strange: Tensor) -> Tensor:
+def stumble(random: Random, clips: Tensor, shown: Tensor, strange: Tensor) -> tuple[Tensor, Tensor]:
     """Repeats frames for dropped ones in a third of the clips; puts a stranger's two frames in some.
 
     Args:
         random: where numbers come from.
         clips: (N,F,h,w).
+        shown: (N,F), see Made.
         strange: (N,) probability of a stranger.
+
+    Returns:
+        Clips and what is shown.
     """
     count, frames = clips.shape[:2]
     index = torch.arange(frames, device=clips.device).expand(count, frames)
     late = random.chance(0.25, count, frames) & random.chance(1 / 3, count, 1)
     index = torch.where(late, (index - 1).clamp(min=0), index)
     rows = torch.arange(count, device=clips.device)[:, None]
-    clips = clips[rows, index]
+    clips, shown = clips[rows, index], shown[rows, index]
     first = random.uniform(0, frames, count, 1)
     time = torch.arange(frames, device=clips.device)
     wrong = (time >= first) & (time < first + 2)
     wrong &= random.uniform(0, 1, count, 1) < strange[:, None]
-    return torch.where(wrong[..., None, None], clips[random.order(count)], clips)
+    clips = torch.where(wrong[..., None, None], clips[random.order(count)], clips)
+    return clips, torch.where(wrong, torch.zeros_like(shown), shown)
 
 
 def make(
@@ -173,7 +191,7 @@ def make(
     frames: int,
     strength: float = 0.8,
     hardness: float | None = None,
-) -> Tensor:
+) -> Made:
     """Clips to learn from, or to measure with.
 
     Args:
@@ -186,9 +204,6 @@ def make(
         strength: of the geometric changes.
         hardness: 0 to 1, of all that a camera does besides and of what comes between it and the face; None:
             another for each clip, as training wants it.
-
-    Returns:
-        (N,F,3,size,size) float32, normalised.
     """
     count = len(levels)
     hard = (
@@ -204,10 +219,12 @@ def make(
     coded = (random.uniform(0, 1, count) < 0.3 * hard) * random.uniform(0.01, 0.08, count)
     coded = coded.repeat_interleave(levels.shape[1], 0)
     pixels = compress(pixels.reshape(-1, 1, SIDE, SIDE), coded).view(count, -1, SIDE, SIDE)
-    pixels = at_strengths(pixels, known, strengths(random, hard, frames))
+    shown = strengths(random, hard, frames)
+    pixels = at_strengths(pixels, known, shown)
     pixels = pixels.reshape(-1, 1, SIDE, SIDE)
     pixels = augment.sample(pixels, motion(random, count, frames, strength), spec)
     clips = pixels.view(count, frames, spec.size, spec.size)
-    clips = stumble(random, hide(random, light(random, clips, hard), 0.25 * hard), 0.05 * hard)
+    clips = hide(random, light(random, clips, hard), 0.25 * hard)
+    clips, shown = stumble(random, clips, shown, 0.05 * hard)
     made = augment.normalise(clips.reshape(-1, 1, spec.size, spec.size), spec)
-    return made.view(count, frames, 3, spec.size, spec.size)
+    return Made(made.view(count, frames, 3, spec.size, spec.size), shown)

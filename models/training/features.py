@@ -26,23 +26,27 @@ class Encoded:
         features: (N,F,C,h,w) float16; F may be below a window's frames, then frames repeat.
         labels: (N,) int64.
         targets: (N,K) probabilities to learn; None: those of the labels.
+        shown: (N,F) how much of its expression each frame shows (`clips.Made`); None: unknown.
     """
 
     features: Tensor
     labels: Tensor
     targets: Tensor | None = None
+    shown: Tensor | None = None
 
-    def window(self, rows: Tensor, frames: int, random: Random | None = None) -> Tensor:
-        """Windows (B,frames,C,h,w) float32 of some clips; with `random`, repeats fall where they like."""
-        features = self.features[rows].float()
-        have = features.shape[1]
-        if have == frames:
-            return features
-        if random is None:
-            index = (torch.arange(frames) * have // frames).expand(len(rows), frames)
-        else:
-            index = (random.uniform(0, have, len(rows), frames)).long().clamp(max=have - 1).sort(1).values
-        return features[torch.arange(len(rows))[:, None], index.to(features.device)]
+    def places(self, count: int, frames: int, random: Random | None = None) -> Tensor:
+        """Which of a clip's frames stands in each place of `count` windows, (count,frames) int64, rising.
+
+        Without `random` frames repeat evenly, with it as it happens.
+        """
+        have = self.features.shape[1]
+        if have == frames or random is None:
+            return (torch.arange(frames) * have // frames).expand(count, frames)
+        return random.uniform(0, have, count, frames).long().clamp(max=have - 1).sort(1).values
+
+    def window(self, rows: Tensor, places: Tensor) -> Tensor:
+        """Windows (B,frames,C,h,w) float32 of the clips in `rows` (B,), as `places` says."""
+        return self.features[rows[:, None], places].float()
 
 
 @torch.inference_mode()
@@ -83,13 +87,16 @@ def encode_clips(
 ) -> Encoded:
     """Random clips, one for each row of `levels` (see `clips.make`), encoded."""
     spec = model.spec
-    parts = []
+    parts, shown = [], []
     for rows in tqdm(torch.split(torch.arange(len(levels)), batch), name, file=sys.stderr, mininterval=5):
         around = None if inside is None else inside[rows].to(random.device)
         made = clips.make(
             random, levels[rows].to(random.device), around, known, spec, frames, strength, hardness
         )
         parts.append(
-            encode(model, made.flatten(0, 1)).view(len(rows), frames, model.width, model.side, model.side)
+            encode(model, made.frames.flatten(0, 1)).view(
+                len(rows), frames, model.width, model.side, model.side
+            )
         )
-    return Encoded(torch.cat(parts), labels)
+        shown.append(made.shown.cpu())
+    return Encoded(torch.cat(parts), labels, shown=torch.cat(shown))

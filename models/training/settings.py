@@ -79,6 +79,7 @@ class StageSettings:
             is; the rest are the smoothed labels (not in stage one).
         keep: how far from the weights before stage three to those after it the kept ones lie, 0 to 1; 0: as
             PublicTest likes best.
+        apex: weight of the apex loss (`models.training.apex`; stages two and three).
         split_rate: ISSM's learning rate over that of the rest (stage two). Which frames matter shows in few
             clips and moves the positions little: at 1 they stand still.
         filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
@@ -103,6 +104,7 @@ class StageSettings:
     filmed: float = 0.0
     keep: float = 0.0
     split_rate: float = 1.0
+    apex: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def changed(
         parts.append(augment.stills(random, crops[:count], inside[:count], spec, settings.strength))
     if count < len(crops):
         filmed = clips.make(random, crops[count:, None], inside[count:], (1.0,), spec, 1, settings.strength)
-        parts.append(filmed[:, 0])
+        parts.append(filmed.frames[:, 0])
     return torch.cat(parts)
 
 

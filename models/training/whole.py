@@ -26,7 +26,7 @@ from models.training.prepared import Prepared
 from models.training.run import SHARES, Average, Log, as_often, between, groups, load_state, rate, save_state
 from models.training.settings import StageSettings
 from models.training.targets import without
-from models.training.windows import objective, read_windows
+from models.training.windows import Answer, objective, read_windows
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # an extra that only `train` needs
@@ -82,10 +82,8 @@ class WholeReader(nn.Module):
                 part.eval()
         return self
 
-    def forward(
-        self, still: Tensor, moving: Tensor, index: Tensor
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Logits, context residual and auxiliary logits.
+    def forward(self, still: Tensor, moving: Tensor, index: Tensor) -> Answer:
+        """Reads clips.
 
         Args:
             still, moving: (B1,F1,3,S,S) and (B2,F2,3,S,S) normalised frames.
@@ -102,9 +100,7 @@ class WholeReader(nn.Module):
         ):
             pictures = part.view(*clip.shape[:2], *part.shape[1:])  # B F C h w
             parts.append(pictures[torch.arange(len(clip), device=part.device)[:, None], rows])
-        output = model.read(torch.cat(parts))
-        auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[0]
-        return output.logits, output.context_residual, auxiliary
+        return Answer.of(model.read(torch.cat(parts)))
 
 
 def _places(random: Random, count: int, have: int, frames: int) -> Tensor:
@@ -143,8 +139,9 @@ def _batches(
     half: int,
     strength: float,
     steps: int,
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """Stills' clips, moving clips, places, labels and targets of each step: `half` clips of either kind."""
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    """Each step's stills' clips, moving clips, places, labels, targets and what the frames show: `half` clips
+    of either kind."""
     moving_weights = faces.moving_weights()
     crops, inside = torch.from_numpy(faces.stills.crops), torch.from_numpy(faces.stills.inside)
     # a denied label has no place in the intensity-aware loss: the likeliest other stands there
@@ -166,7 +163,9 @@ def _batches(
         )
         wanted = torch.cat([targets[0][first], targets[1][second]])
         named = torch.cat([labels[first], faces.labels[second]])
-        yield still, moving, index, named.to(device), wanted.to(device)
+        rows = torch.arange(half, device=device)[:, None]
+        shown = torch.cat([still.shown[rows, index[:half]], moving.shown[rows, index[half:]]])
+        yield still.frames, moving.frames, index, named.to(device), wanted.to(device), shown
 
 
 def train_whole(
@@ -230,19 +229,19 @@ def train_whole(
         bar = tqdm(_batches(random, faces, targets, spec, half, settings.strength, steps),
                    f"whole {number + 1}/{settings.epochs}", steps, file=sys.stderr, mininterval=5,
                    disable=not fabric.is_global_zero)  # fmt: skip
-        for step, (still, moving, index, labels, wanted) in enumerate(bar):
+        for step, (still, moving, index, labels, wanted, shown) in enumerate(bar):
             share = rate((number + step / steps) / settings.epochs, settings.warm_up)
             for place, group in enumerate(optimizer.param_groups):
                 group["lr"] = settings.peak * share * (1.0 if place < 2 else WINDOW_RATE)
-            logits, residual, auxiliary = wrapped(still, moving, index)
-            loss = objective((logits, residual, auxiliary), labels, wanted, settings, AUXILIARY_WEIGHT)
+            answer = Answer(*wrapped(still, moving, index))
+            loss = objective(answer, labels, wanted, settings, AUXILIARY_WEIGHT, shown)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()
             optimizer.zero_grad()
             average.update(reader)
             total += float(loss.detach())
-            right += int((logits.argmax(1) == labels).sum())
+            right += int((answer.logits.argmax(1) == labels).sum())
             seen += len(labels)
         if fabric.is_global_zero and log is not None:
             averaged = average.module.model

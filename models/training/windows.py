@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,9 @@ from tqdm import tqdm
 from models.errors import ModelError
 from models.ifdd.streaming import IfddStream
 from models.losses import cross_entropy, intensity_aware_loss, lifting_loss, soft_targets
+from models.output import Output
 from models.spec import BASIC_LABELS
+from models.training.apex import apex_loss
 from models.training.augment import Random
 from models.training.features import Encoded
 from models.training.metrics import score
@@ -38,6 +40,24 @@ COLUMNS = (
 )
 
 
+class Answer(NamedTuple):
+    """What of a model's output training needs."""
+
+    logits: Tensor
+    context_residual: Tensor | None
+    auxiliary: Tensor | None
+    dynamic_index: Tensor | None
+    dynamic_share: Tensor | None
+
+    @classmethod
+    def of(cls, output: Output) -> Answer:
+        """Of `Output`."""
+        auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[0]
+        return cls(
+            output.logits, output.context_residual, auxiliary, output.dynamic_index, output.dynamic_share
+        )
+
+
 class WindowReader(nn.Module):
     """`model.read` as a module's forward, for Fabric; the encoder stays outside."""
 
@@ -47,30 +67,30 @@ class WindowReader(nn.Module):
         self.parts = nn.ModuleDict(parts)
         self._model = (model,)  # in a tuple, so that the encoder is no part of this module
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """(B,T,C,h,w) to logits, context residual and auxiliary logits."""
-        output = self._model[0].read(features)
-        auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[0]
-        return output.logits, output.context_residual, auxiliary
+    def forward(self, features: Tensor) -> Answer:
+        """Reads windows (B,T,C,h,w)."""
+        return Answer.of(self._model[0].read(features))
 
 
 def objective(
-    answer: tuple[Tensor, Tensor | None, Tensor | None],
+    answer: Answer,
     labels: Tensor,
     targets: Tensor,
     settings: StageSettings,
     auxiliary_weight: float,
+    shown: Tensor | None = None,
 ) -> Tensor:
-    """Cross entropy with the intensity-aware, the lifting and the auxiliary head's loss.
+    """Cross entropy with the intensity-aware, the lifting, the auxiliary head's and the apex loss.
 
     Args:
-        answer: logits, context residual and auxiliary logits.
+        answer: of the model.
         labels: (B,) int64, for the intensity-aware loss.
         targets: of both heads: the labels, which are smoothed, or (B,K) soft targets, taken as they are.
         settings: weights of the losses.
         auxiliary_weight: of the auxiliary head's.
+        shown: (B,T), see `clips.Made`; None: without the apex loss.
     """
-    logits, residual, auxiliary = answer
+    logits, residual, auxiliary, index, share = answer
     loss = cross_entropy(logits, targets, settings.smoothing)
     if settings.intensity:
         loss = loss + settings.intensity * intensity_aware_loss(logits, labels, settings.smoothing)
@@ -78,6 +98,8 @@ def objective(
         loss = loss + lifting_loss(residual, settings.lifting)
     if auxiliary is not None:
         loss = loss + auxiliary_weight * cross_entropy(auxiliary, targets, settings.smoothing)
+    if settings.apex and shown is not None and index is not None and share is not None:
+        loss = loss + settings.apex * apex_loss(index, share, shown)
     return loss
 
 
@@ -133,7 +155,7 @@ def read_windows(
     model.eval()
     with torch.inference_mode():
         for rows in torch.split(torch.arange(len(encoded.labels)), batch):
-            window = encoded.window(rows, spec.frames)
+            window = encoded.window(rows, encoded.places(len(rows), spec.frames))
             if shuffle is not None:
                 window = window[:, shuffle.order(spec.frames).cpu()]
             parts.append(model.read(window.to(device)).logits.float().cpu())
@@ -191,16 +213,16 @@ def train_windows(
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * share
             gathered = _gather(pool, part[chosen], row[chosen], spec.frames, random, settings.smoothing)
-            features, labels, targets = (each.to(fabric.device) for each in gathered)
-            logits, residual, auxiliary = wrapped(features)
-            loss = objective((logits, residual, auxiliary), labels, targets, settings, AUXILIARY_WEIGHT)
+            features, labels, targets, shown = (each.to(fabric.device) for each in gathered)
+            answer = Answer(*wrapped(features))
+            loss = objective(answer, labels, targets, settings, AUXILIARY_WEIGHT, shown)
             fabric.backward(loss)
             nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
             optimizer.step()
             optimizer.zero_grad()
             average.update(reader)
             total += float(loss.detach())
-            right += int((logits.argmax(1) == labels).sum())
+            right += int((answer.logits.argmax(1) == labels).sum())
         live = copy.deepcopy(reader.state_dict())
         reader.load_state_dict(average.module.state_dict())
         stills = score(read_windows(model, pool.public_stills), pool.public_stills.labels)
@@ -220,16 +242,19 @@ def train_windows(
 
 def _gather(
     pool: Pool, parts: Tensor, rows: Tensor, frames: int, random: Random, smoothing: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Windows of some clips, their labels and what to learn of them."""
-    features, labels, targets = [], [], []
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Windows of some clips, their labels, what to learn of them and how much each frame shows."""
+    features, labels, targets, shown = [], [], [], []
     for number, encoded in enumerate(pool.train):
         mine = rows[parts == number]
         if len(mine):
-            features.append(encoded.window(mine, frames, random))
+            places = encoded.places(len(mine), frames, random)
+            features.append(encoded.window(mine, places))
+            all_of_it = torch.ones(len(encoded.labels), encoded.features.shape[1])
+            shown.append((all_of_it if encoded.shown is None else encoded.shown)[mine[:, None], places])
             labels.append(encoded.labels[mine])
             own = encoded.targets
             targets.append(
                 soft_targets(labels[-1], len(BASIC_LABELS), smoothing) if own is None else own[mine]
             )
-    return torch.cat(features), torch.cat(labels), torch.cat(targets)
+    return torch.cat(features), torch.cat(labels), torch.cat(targets), torch.cat(shown)
