@@ -111,7 +111,10 @@ def _places(random: Random, count: int, have: int, frames: int) -> Tensor:
 def targets_of(
     fabric: Fabric, model: IfddStream, faces: Faces, settings: StageSettings, path: Path
 ) -> tuple[Tensor, Tensor]:
-    """What to learn of each still and of each moving face, (N,K) and (M,K); the teacher is asked once."""
+    """What to learn of each still and of each moving face, (N,K) and (M,K).
+
+    The teacher, the model as it is, is asked once, mirrored too: the mean of both is right more often.
+    """
     labels = (torch.from_numpy(faces.stills.labels), faces.labels)
     smoothed = [soft_targets(each, len(BASIC_LABELS), settings.smoothing) for each in labels]
     if not settings.teacher:
@@ -119,7 +122,7 @@ def targets_of(
     if fabric.is_global_zero and not path.is_file():
         model.to(fabric.device)
         crops = (torch.from_numpy(faces.stills.crops), faces.levels[:, -1])
-        answers = [see(model, each)[1].cpu() for each in crops]
+        answers = [((see(model, each)[1] + see(model, each.flip(2))[1]) / 2).cpu() for each in crops]
         save_state(path, {"answers": answers})
     fabric.barrier()
     state = load_state(path)
