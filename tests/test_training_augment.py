@@ -46,3 +46,5 @@ def test_mirroring_happens_about_half_the_time() -> None:
     maps = augment.geometry(Random(4, CPU), 400)
     mirrored = float((maps[:, 0, 0] < 0).float().mean())
     assert 0.4 < mirrored < 0.6
+    plain = augment.geometry(Random(4, CPU), 400, mirrored=False)
+    torch.testing.assert_close(plain[:, 0, 0], maps[:, 0, 0].abs())

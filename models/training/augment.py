@@ -41,16 +41,16 @@ class Random:
         return torch.randperm(count, generator=self._generator, device=self.device)
 
 
-def geometry(random: Random, count: int, strength: float = 1.0) -> Tensor:
+def geometry(random: Random, count: int, strength: float = 1.0, mirrored: bool = True) -> Tensor:
     """(count,2,3) maps from output to input in grid_sample's units, about the identity.
 
     At strength 1: turns by up to 14 degrees, sizes from 0.85 to 1.18, sides that differ by up to 8 %,
-    shifts by up to 8 % of the view, mirrored half the time.
+    shifts by up to 8 % of the view. With `mirrored`, half of them mirror.
     """
     angle = random.uniform(-1, 1, count) * math.radians(14) * strength
     size = torch.exp(random.uniform(-1, 1, count) * 0.165 * strength)
     aspect = torch.exp(random.uniform(-1, 1, count) * 0.04 * strength)
-    mirror = 1 - 2 * random.chance(0.5, count).float()
+    mirror = 1 - 2 * (random.chance(0.5, count) & mirrored).float()
     shift = random.uniform(-1, 1, count, 2) * 0.16 * strength
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
     rows = torch.stack(

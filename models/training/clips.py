@@ -68,12 +68,12 @@ def at_strengths(levels: Tensor, known: tuple[float, ...], wanted: Tensor) -> Te
     return levels[rows, upper - 1] * (1 - share) + levels[rows, upper] * share
 
 
-def motion(random: Random, count: int, frames: int, strength: float) -> Tensor:
+def motion(random: Random, count: int, frames: int, strength: float, mirrored: bool = True) -> Tensor:
     """Maps for `augment.sample`, (count*frames,2,3): one pose a clip, a slow drift, shake in each frame.
 
     The shake is a landmarker's and does not hang on `strength`.
     """
-    base = augment.geometry(random, count, strength)
+    base = augment.geometry(random, count, strength, mirrored)
     time = torch.linspace(-1, 1, frames, device=random.device)
     drift = random.normal(count, 4) * torch.tensor([0.04, 0.04, math.radians(4), 0.03], device=random.device)
     shake = random.normal(count, frames, 4) * torch.tensor(
@@ -191,6 +191,7 @@ def make(
     frames: int,
     strength: float = 0.8,
     hardness: float | None = None,
+    mirrored: bool = True,
 ) -> Made:
     """Clips to learn from, or to measure with.
 
@@ -204,6 +205,8 @@ def make(
         strength: of the geometric changes.
         hardness: 0 to 1, of all that a camera does besides and of what comes between it and the face; None:
             another for each clip, as training wants it.
+        mirrored: half of the clips are mirrored, as training wants it; no camera does that on its way to the
+            model.
     """
     count = len(levels)
     hard = (
@@ -222,7 +225,7 @@ def make(
     shown = strengths(random, hard, frames)
     pixels = at_strengths(pixels, known, shown)
     pixels = pixels.reshape(-1, 1, SIDE, SIDE)
-    pixels = augment.sample(pixels, motion(random, count, frames, strength), spec)
+    pixels = augment.sample(pixels, motion(random, count, frames, strength, mirrored), spec)
     clips = pixels.view(count, frames, spec.size, spec.size)
     clips = hide(random, light(random, clips, hard), 0.25 * hard)
     clips, shown = stumble(random, clips, shown, 0.05 * hard)

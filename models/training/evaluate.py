@@ -103,7 +103,7 @@ def clips_of(
         levels, known = levels[:, -1:], known[-1:]
     random = Random(seed, next(model.parameters()).device)
     return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
-                        strength=LEFT_OVER, hardness=hardness)  # fmt: skip
+                        strength=LEFT_OVER, hardness=hardness, mirrored=False)  # fmt: skip
 
 
 @contextlib.contextmanager

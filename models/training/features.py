@@ -84,6 +84,7 @@ def encode_clips(
     batch: int = 64,
     strength: float = 0.8,
     hardness: float | None = None,
+    mirrored: bool = True,
 ) -> Encoded:
     """Random clips, one for each row of `levels` (see `clips.make`), encoded."""
     spec = model.spec
@@ -91,7 +92,7 @@ def encode_clips(
     for rows in tqdm(torch.split(torch.arange(len(levels)), batch), name, file=sys.stderr, mininterval=5):
         around = None if inside is None else inside[rows].to(random.device)
         made = clips.make(
-            random, levels[rows].to(random.device), around, known, spec, frames, strength, hardness
+            random, levels[rows].to(random.device), around, known, spec, frames, strength, hardness, mirrored
         )
         parts.append(
             encode(model, made.frames.flatten(0, 1)).view(

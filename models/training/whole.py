@@ -304,6 +304,6 @@ def _measure(
     if faces is not None:
         random = Random(CLIP_SEED, next(model.parameters()).device)
         moved = encode_clips(model, faces[0], None, faces[1], known, model.spec.frames, random, "encoding",
-                             strength=LEFT_OVER, hardness=LIVE)  # fmt: skip
+                             strength=LEFT_OVER, hardness=LIVE, mirrored=False)  # fmt: skip
         of_clips = score(read_windows(model, moved), moved.labels)
     return of_stills.war, of_stills.uar, of_clips.war, of_clips.uar
