@@ -77,6 +77,10 @@ def _no_intensity(_: IfddStream, settings: StageSettings) -> StageSettings:
     return dataclasses.replace(settings, intensity=0.0)
 
 
+def _no_apex(_: IfddStream, settings: StageSettings) -> StageSettings:
+    return dataclasses.replace(settings, apex=0.0)
+
+
 def _no_gate(model: IfddStream, settings: StageSettings) -> StageSettings:
     model.gate = OpenGate()  # type: ignore[assignment]
     return settings
@@ -88,6 +92,7 @@ VARIANTS: dict[str, Change] = {
     "no LADM": _no_lifting,
     "no intensity-aware loss": _no_intensity,
     "no GCA": _no_gate,
+    "no apex loss": _no_apex,
 }
 
 
