@@ -1,7 +1,7 @@
 """The apex loss: where it is known how much of an expression each frame shows, the window part looks there.
 
-It is not in the papers. Labels alone hardly say which frames matter: on made clips ISSM's positions stood
-still without it, and weak frames counted as much as strong ones.
+It is not in the papers. Labels alone hardly say which frames matter: on made clips weak frames counted nearly
+as much as strong ones without it.
 """
 
 from __future__ import annotations

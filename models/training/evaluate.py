@@ -27,10 +27,9 @@ from models.ifdd.streaming import IfddStream
 from models.preprocess import to_tensor
 from models.spec import BASIC_LABELS
 from models.training import shapes
-from models.training.augment import Random
-from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
+from models.training.clips import CLIP_SEED, LIVE
 from models.training.evaluate_clips import Reading, evaluate_clips
-from models.training.features import Encoded, encode_clips, encode_stills
+from models.training.features import Encoded, encode_measured, encode_stills
 from models.training.figures import draw_confusion
 from models.training.metrics import summarise
 from models.training.prepare import prepare, read_source
@@ -101,9 +100,7 @@ def clips_of(
         levels, labels, known = torch.from_numpy(pictures), torch.from_numpy(classes), shapes.STRENGTHS
     if held:
         levels, known = levels[:, -1:], known[-1:]
-    random = Random(seed, next(model.parameters()).device)
-    return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
-                        strength=LEFT_OVER, hardness=hardness, mirrored=False)  # fmt: skip
+    return encode_measured(model, levels, labels, known, hardness, seed)
 
 
 @contextlib.contextmanager

@@ -101,3 +101,17 @@ def encode_clips(
         )
         shown.append(made.shown.cpu())
     return Encoded(torch.cat(parts), labels, shown=torch.cat(shown))
+
+
+def encode_measured(
+    model: IfddStream,
+    levels: Tensor,
+    labels: Tensor,
+    known: tuple[float, ...],
+    hardness: float = clips.LIVE,
+    seed: int = clips.CLIP_SEED,
+) -> Encoded:
+    """Clips that measure, encoded: the pose that the live alignment leaves over, not mirrored."""
+    random = Random(seed, next(model.parameters()).device)
+    return encode_clips(model, levels, None, labels, known, model.spec.frames, random, "encoding",
+                        strength=clips.LEFT_OVER, hardness=hardness, mirrored=False)  # fmt: skip

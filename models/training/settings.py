@@ -75,13 +75,13 @@ class StageSettings:
         intensity: weight of the intensity-aware loss (stages two and three).
         lifting: weight of the lifting loss (stages two and three).
         round_clips: clips of a round, which is stage three's epoch.
-        teacher: share of the targets that the model as it was before the stage gives, reading the still as it
-            is; the rest are the smoothed labels (not in stage one).
+        teacher: share of the targets that the model as it was before the stage gives, reading the still, but
+            for the head plain and mirrored; the rest are the labels (not in stage one).
         keep: how far from the weights before stage three to those after it the kept ones lie, 0 to 1; 0: as
             PublicTest likes best.
         apex: weight of the apex loss (`models.training.apex`; stages two and three).
-        split_rate: ISSM's learning rate over that of the rest (stage two). Which frames matter shows in few
-            clips and moves the positions little: at 1 they stand still.
+        split_rate: ISSM's learning rate over that of the rest (stage two). Labels move its
+            positions little: at 1 they stand still.
         filmed: share of a batch of stills that is treated as a frame of a clip is (stage one and its sequel).
     """
 

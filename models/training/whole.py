@@ -18,8 +18,7 @@ from models.losses import soft_targets
 from models.spec import BASIC_LABELS, ModelSpec
 from models.training import clips
 from models.training.augment import Random
-from models.training.clips import CLIP_SEED, LEFT_OVER, LIVE
-from models.training.features import encode_clips, encode_stills
+from models.training.features import encode_measured, encode_stills
 from models.training.head import see
 from models.training.metrics import score
 from models.training.prepared import Prepared
@@ -302,8 +301,6 @@ def _measure(
     stills = encode_stills(model, public)
     of_stills = of_clips = score(read_windows(model, stills), stills.labels)
     if faces is not None:
-        random = Random(CLIP_SEED, next(model.parameters()).device)
-        moved = encode_clips(model, faces[0], None, faces[1], known, model.spec.frames, random, "encoding",
-                             strength=LEFT_OVER, hardness=LIVE, mirrored=False)  # fmt: skip
+        moved = encode_measured(model, *faces, known)
         of_clips = score(read_windows(model, moved), moved.labels)
     return of_stills.war, of_stills.uar, of_clips.war, of_clips.uar

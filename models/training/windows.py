@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 class Answer(NamedTuple):
-    """What of a model's output training needs."""
+    """What of a model's output training needs, as a tuple, which Fabric and DDP hand on."""
 
     logits: Tensor
     context_residual: Tensor | None
